@@ -1,0 +1,3 @@
+//! Starts metric-agent.
+
+fn main() {}

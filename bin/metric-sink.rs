@@ -1,0 +1,3 @@
+//! Starts metric-sink.
+
+fn main() {}

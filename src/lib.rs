@@ -1,0 +1,20 @@
+//! Machine metrics from hosts through Kafka into files.
+//!
+//! Two programs share this library. **metric-agent** gathers metrics as Telegraf does and writes
+//! them to outputs such as Kafka. **metric-sink** reads a topic with several members of one
+//! consumer group and appends what they read to files.
+//!
+//! The modules in reading order: a [`metric`] is a plain value; [`system`] is the machine it comes
+//! from; [`plugin`] is the contract between the plugins in [`plugins`] and the engine in
+//! [`agent`]; [`config`] turns a `telegraf.conf` into what the engine runs. [`kafka`] alone knows
+//! the Kafka client; [`sink`] is the consumer program; [`cli`] holds both command lines.
+
+pub mod agent;
+pub mod cli;
+pub mod config;
+pub mod kafka;
+pub mod metric;
+pub mod plugin;
+pub mod plugins;
+pub mod sink;
+pub mod system;
