@@ -1,0 +1,101 @@
+//! What a plugin is built with.
+
+use super::settings::Table;
+use super::{BuildError, Declaration, Parser, PluginLog, Serializer, Statistics};
+use crate::system::System;
+
+/// Everything a plugin may want while it is built: its settings, its log, the machine, and the
+/// formats it can speak.
+///
+/// Parsers and serializers are handed in here, so that no plugin knows another.
+pub struct Context<'a> {
+    /// The machine.
+    pub system: System,
+    /// The plugin's log.
+    pub log: PluginLog,
+    /// Counters of the agent, for plugins that report on it.
+    pub statistics: Statistics,
+    settings: &'a Table,
+    formats: Formats,
+}
+
+/// The formats that plugins can be set to with `data_format`.
+#[derive(Clone, Copy)]
+pub struct Formats {
+    /// Every parser.
+    pub parsers: &'static [&'static Declaration<dyn Parser>],
+    /// Every serializer.
+    pub serializers: &'static [&'static Declaration<dyn Serializer>],
+}
+
+impl<'a> Context<'a> {
+    /// Makes the context of the plugin whose settings are `settings`.
+    pub fn new(
+        system: System,
+        log: PluginLog,
+        statistics: Statistics,
+        settings: &'a Table,
+        formats: Formats,
+    ) -> Context<'a> {
+        Context { system, log, statistics, settings, formats }
+    }
+
+    /// The plugin's table in the configuration file.
+    pub fn settings(&self) -> &'a Table {
+        self.settings
+    }
+
+    /// Builds the parser that `data_format` names, or `default_format` where it is absent, from
+    /// the options beside it.
+    ///
+    /// # Errors
+    /// If there is no such format, or its options are wrong.
+    pub fn parser(&self, default_format: &str) -> Result<Box<dyn Parser>, BuildError> {
+        let format = self.format(default_format)?;
+        match self.formats.parsers.iter().find(|parser| parser.name == format) {
+            Some(parser) => (parser.build)(self),
+            None => {
+                Err(unknown_format("parser", &format, self.formats.parsers.iter().map(|p| p.name)))
+            }
+        }
+    }
+
+    /// Builds the serializer that `data_format` names, or `default_format` where it is absent,
+    /// from the options beside it.
+    ///
+    /// # Errors
+    /// If there is no such format, or its options are wrong.
+    pub fn serializer(&self, default_format: &str) -> Result<Box<dyn Serializer>, BuildError> {
+        let format = self.format(default_format)?;
+        match self.formats.serializers.iter().find(|serializer| serializer.name == format) {
+            Some(serializer) => (serializer.build)(self),
+            None => Err(unknown_format(
+                "serializer",
+                &format,
+                self.formats.serializers.iter().map(|s| s.name),
+            )),
+        }
+    }
+
+    fn format(&self, default_format: &str) -> Result<String, BuildError> {
+        let DataFormat { data_format } = self.settings.read()?;
+        Ok(if data_format.is_empty() { default_format.to_owned() } else { data_format })
+    }
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+struct DataFormat {
+    data_format: String,
+}
+
+fn unknown_format<'n>(
+    kind: &str,
+    format: &str,
+    known: impl Iterator<Item = &'n str>,
+) -> BuildError {
+    BuildError::invalid(format!(
+        "undefined but requested {kind}: {format} (there are: {})",
+        known.collect::<Vec<_>>().join(", ")
+    ))
+}

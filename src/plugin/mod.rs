@@ -1,0 +1,141 @@
+//! What a plugin author reads: the contracts of the plugin kinds, and what plugins are given.
+//!
+//! A plugin lives in its own folder below [`crate::plugins`], declares itself in a
+//! [`Declaration`], and implements one of the traits here. It is only its own subject: intervals,
+//! filters, names, tags, buffers, statistics and error logging belong to the engine around it.
+//!
+//! # References
+//! Telegraf's `input.go`, `processor.go`, `aggregator.go`, `output.go`, `parser.go` and
+//! `serializer.go` for the vocabulary.
+
+mod accumulator;
+mod context;
+mod declaration;
+mod error;
+mod log;
+pub mod settings;
+mod statistics;
+
+pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
+pub use context::{Context, Formats};
+pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind};
+pub use error::{BuildError, ConnectError, PluginError, Rejection, StartError, WriteError};
+pub use log::PluginLog;
+pub use statistics::{Counter, Statistic, Statistics};
+
+use crate::metric::Metric;
+
+/// Brings metrics in.
+///
+/// Most inputs only gather, once each interval. A service input starts threads of its own in
+/// [`Input::start`] and hands metrics over whenever they come.
+pub trait Input: Send {
+    /// Starts the work that goes on between rounds; inputs that only gather need none.
+    ///
+    /// # Errors
+    /// [`StartError`] says whether trying again later makes sense.
+    fn start(&mut self, accumulator: ServiceAccumulator) -> Result<(), StartError> {
+        drop(accumulator);
+        Ok(())
+    }
+
+    /// Adds the metrics of one round to the accumulator.
+    ///
+    /// # Errors
+    /// An error is logged and counted by the engine; metrics already added stay.
+    fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), PluginError>;
+
+    /// Ends what [`Input::start`] began and waits for it.
+    fn stop(&mut self) {}
+
+    /// Whether metrics come from [`Input::start`] rather than from rounds; their times are then
+    /// left at full precision.
+    fn is_service(&self) -> bool {
+        false
+    }
+
+    /// Whether a first gather only takes a baseline, so that `--test` and `--once` gather twice.
+    fn is_differential(&self) -> bool {
+        false
+    }
+}
+
+/// Changes metrics on their way.
+pub trait Processor: Send {
+    /// Takes metrics and returns what they become; order is kept by the engine.
+    fn apply(&mut self, metrics: Vec<Metric>) -> Vec<Metric>;
+}
+
+/// Condenses the metrics of a period.
+pub trait Aggregator: Send {
+    /// Takes one metric into account.
+    fn add(&mut self, metric: &Metric);
+
+    /// Adds what the period came to to the accumulator.
+    fn push(&mut self, accumulator: &mut Accumulator<'_>);
+
+    /// Forgets the period.
+    fn reset(&mut self);
+}
+
+/// Takes metrics out.
+pub trait Output: Send {
+    /// Prepares for writing: opens, connects, authenticates. Called again after a failure if the
+    /// settings ask for it.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says whether trying again later makes sense.
+    fn connect(&mut self) -> Result<(), ConnectError>;
+
+    /// Writes a batch.
+    ///
+    /// # Errors
+    /// [`WriteError`] says which metrics are to be kept for another try and which are given up;
+    /// after `Ok` all of them count as delivered.
+    fn write(&mut self, batch: &[Metric]) -> Result<(), WriteError>;
+
+    /// Finishes what is under way and lets go of files and connections.
+    ///
+    /// # Errors
+    /// Whatever was found out too late for [`Output::write`] to tell.
+    fn close(&mut self) -> Result<(), PluginError> {
+        Ok(())
+    }
+}
+
+/// Turns bytes into metrics.
+pub trait Parser: Send {
+    /// Parses one self-contained piece of input, such as a file or a record's value.
+    ///
+    /// # Errors
+    /// One bad line voids the whole input, as Telegraf does it; the error says where.
+    fn parse(&mut self, input: &[u8]) -> Result<Vec<Metric>, PluginError>;
+}
+
+/// Turns metrics into bytes.
+pub trait Serializer: Send {
+    /// Appends one metric to `out`, with the line end that the format asks for.
+    ///
+    /// # Errors
+    /// If the metric cannot be written in this format; nothing is appended then.
+    fn serialize(&mut self, metric: &Metric, out: &mut Vec<u8>) -> Result<(), PluginError>;
+
+    /// Appends a batch to `out`; metrics that cannot be written are left out and reported by
+    /// index.
+    ///
+    /// # Errors
+    /// If the batch as a whole cannot be written; nothing is appended then.
+    fn serialize_batch(
+        &mut self,
+        metrics: &[Metric],
+        out: &mut Vec<u8>,
+    ) -> Result<Vec<Rejection>, PluginError> {
+        let mut rejected = Vec::new();
+        for (index, metric) in metrics.iter().enumerate() {
+            if let Err(reason) = self.serialize(metric, out) {
+                rejected.push(Rejection { index, reason });
+            }
+        }
+        Ok(rejected)
+    }
+}

@@ -1,0 +1,6 @@
+//! Formats that metrics go out in.
+
+use crate::plugin::{Declaration, Serializer};
+
+/// Every serializer, sorted by name.
+pub static ALL: &[&Declaration<dyn Serializer>] = &[];

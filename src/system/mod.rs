@@ -1,0 +1,37 @@
+//! The outside world behind three doors: the clock, the host's files, and chance.
+//!
+//! The programs build the real ones once in `bin/`; tests use [`fake::FakeClock`] and host roots
+//! that point at captured trees. `clippy.toml` bans the ambient ways around these doors.
+
+mod clock;
+pub mod fake;
+mod host;
+mod random;
+
+pub use clock::{Clock, RealClock};
+pub use host::{Host, HostRoots, Root};
+pub use random::Random;
+
+use std::sync::Arc;
+
+/// The outside world as one value, cheap to clone.
+#[derive(Clone)]
+pub struct System {
+    /// Tells the time and waits.
+    pub clock: Arc<dyn Clock>,
+    /// Reads what the kernel tells.
+    pub host: Arc<Host>,
+    /// The source of chance; derive one generator for each use.
+    pub random: Random,
+}
+
+impl System {
+    /// The real machine: its clock, its roots as the environment names them, seeded by chance.
+    pub fn real() -> System {
+        System {
+            clock: Arc::new(RealClock::new()),
+            host: Arc::new(Host::new(HostRoots::from_environment())),
+            random: Random::from_entropy(),
+        }
+    }
+}
