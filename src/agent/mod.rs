@@ -1,1 +1,3 @@
-//! (being written)
+//! The engine: it knows when, in which order and how often, and the name of no plugin.
+
+pub mod options;
