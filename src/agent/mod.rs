@@ -1,3 +1,20 @@
 //! The engine: it knows when, in which order and how often, and the name of no plugin.
+//!
+//! A [`plan::Plan`] holds built plugins in their wrappers; [`pipeline::Pipeline`] runs it on
+//! threads. Pure parts stand alone: [`schedule`] knows when rounds are due, [`filter`] what
+//! passes, [`buffer`] what waits.
 
+pub mod buffer;
+pub mod filter;
+pub mod glob;
+pub mod naming;
 pub mod options;
+pub mod pipeline;
+pub mod plan;
+pub mod running_aggregator;
+pub mod running_input;
+pub mod running_output;
+pub mod running_processor;
+pub mod schedule;
+pub mod thread;
+mod watch;

@@ -1,0 +1,259 @@
+//! Which metrics a plugin sees, and which of their tags and fields.
+//!
+//! Selecting asks for the whole metric: `namepass`, `namedrop`, `tagpass`, `tagdrop`. Modifying
+//! takes fields and tags away: `fieldinclude`, `fieldexclude`, `taginclude`, `tagexclude`.
+//!
+//! # References
+//! Telegraf's `docs/CONFIGURATION.md`, "Metric Filtering"; `models/filter.go` for the corners.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::glob::{Glob, GlobError};
+use super::options::FilterOptions;
+use crate::metric::{Metric, Tag};
+
+/// Why a filter could not be compiled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    /// A pattern of the option is wrong.
+    #[error("error compiling '{option}', {source}")]
+    Pattern {
+        /// The option, such as `namepass`.
+        option: &'static str,
+        /// What is wrong with which pattern.
+        source: GlobError,
+    },
+    /// A condition was given, which this version cannot evaluate.
+    #[error(
+        "'metricpass' is not supported by this version; use namepass, namedrop, tagpass or tagdrop"
+    )]
+    Metricpass,
+}
+
+/// A compiled filter.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    names: IncludeExclude,
+    /// `None` passes all; an empty list passes none, as a `tagpass` without values does.
+    tagpass: Option<Vec<(String, Patterns)>>,
+    tagdrop: Vec<(String, Patterns)>,
+    fields: IncludeExclude,
+    tags: IncludeExclude,
+}
+
+impl Filter {
+    /// Compiles the patterns.
+    ///
+    /// # Errors
+    /// The first pattern that is wrong, with its option.
+    pub fn new(options: &FilterOptions) -> Result<Filter, FilterError> {
+        if !options.metricpass.is_empty() {
+            return Err(FilterError::Metricpass);
+        }
+        let tagpass = options
+            .tagpass
+            .as_ref()
+            // A table without any tag is no filter.
+            .filter(|tags| !tags.is_empty())
+            .map(|tags| tag_patterns("tagpass", tags))
+            .transpose()?;
+        let tagdrop = match &options.tagdrop {
+            Some(tags) => tag_patterns("tagdrop", tags)?,
+            None => Vec::new(),
+        };
+        Ok(Filter {
+            names: IncludeExclude {
+                include: Patterns::new("namepass", &options.namepass, &options.namepass_separator)?,
+                exclude: Patterns::new("namedrop", &options.namedrop, &options.namedrop_separator)?,
+            },
+            tagpass,
+            tagdrop,
+            fields: IncludeExclude {
+                include: Patterns::new("fieldinclude", &options.fieldinclude, "")?,
+                exclude: Patterns::new("fieldexclude", &options.fieldexclude, "")?,
+            },
+            tags: IncludeExclude {
+                include: Patterns::new("taginclude", &options.taginclude, "")?,
+                exclude: Patterns::new("tagexclude", &options.tagexclude, "")?,
+            },
+        })
+    }
+
+    /// Whether the metric as a whole passes.
+    pub fn selects(&self, metric: &Metric) -> bool {
+        self.names.passes(&metric.name)
+            && self.tagpass.as_ref().is_none_or(|wanted| any_tag_matches(wanted, metric.tags()))
+            && !any_tag_matches(&self.tagdrop, metric.tags())
+    }
+
+    /// Takes away the fields and tags that do not pass; the metric may have no field left.
+    pub fn modify(&self, metric: &mut Metric) {
+        if !self.fields.passes_all() {
+            metric.retain_fields(|field| self.fields.passes(&field.key));
+        }
+        if !self.tags.passes_all() {
+            metric.retain_tags(|tag| self.tags.passes(&tag.key));
+        }
+    }
+}
+
+fn tag_patterns(
+    option: &'static str,
+    tags: &BTreeMap<String, Vec<String>>,
+) -> Result<Vec<(String, Patterns)>, FilterError> {
+    tags.iter()
+        .filter_map(|(key, values)| {
+            // A tag without values matches nothing.
+            Patterns::new(option, values, "")
+                .map(|patterns| patterns.map(|patterns| (key.clone(), patterns)))
+                .transpose()
+        })
+        .collect()
+}
+
+fn any_tag_matches(wanted: &[(String, Patterns)], tags: &[Tag]) -> bool {
+    wanted.iter().any(|(key, patterns)| {
+        tags.iter().any(|tag| tag.key == key.as_str() && patterns.match_any(&tag.value))
+    })
+}
+
+#[derive(Debug, Clone, Default)]
+struct IncludeExclude {
+    include: Option<Patterns>,
+    exclude: Option<Patterns>,
+}
+
+impl IncludeExclude {
+    fn passes_all(&self) -> bool {
+        self.include.is_none() && self.exclude.is_none()
+    }
+
+    fn passes(&self, text: &str) -> bool {
+        self.include.as_ref().is_none_or(|patterns| patterns.match_any(text))
+            && !self.exclude.as_ref().is_some_and(|patterns| patterns.match_any(text))
+    }
+}
+
+/// A list of patterns of which one must match.
+#[derive(Debug, Clone)]
+enum Patterns {
+    /// Compared letter by letter. A list without `*`, `?` and `[` is taken so, even if it has
+    /// braces or backslashes.
+    Words(HashSet<String>),
+    Globs(Vec<Glob>),
+}
+
+impl Patterns {
+    /// Compiles a list; an empty one is no filter at all.
+    fn new(
+        option: &'static str,
+        patterns: &[String],
+        separators: &str,
+    ) -> Result<Option<Patterns>, FilterError> {
+        if patterns.is_empty() {
+            return Ok(None);
+        }
+        let has_globs = !separators.is_empty()
+            || patterns.iter().any(|pattern| pattern.contains(['*', '?', '[']));
+        if !has_globs {
+            return Ok(Some(Patterns::Words(patterns.iter().cloned().collect())));
+        }
+        let globs: Result<Vec<_>, _> =
+            patterns.iter().map(|pattern| Glob::new(pattern, separators)).collect();
+        globs
+            .map(|globs| Some(Patterns::Globs(globs)))
+            .map_err(|source| FilterError::Pattern { option, source })
+    }
+
+    fn match_any(&self, text: &str) -> bool {
+        match self {
+            Patterns::Words(words) => words.contains(text),
+            Patterns::Globs(globs) => globs.iter().any(|glob| glob.matches(text)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::Timestamp;
+
+    fn list(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    fn tags(wanted: &[(&str, &[&str])]) -> Option<BTreeMap<String, Vec<String>>> {
+        Some(wanted.iter().map(|(key, values)| ((*key).to_owned(), list(values))).collect())
+    }
+
+    fn metric() -> Metric {
+        Metric::new("cpu", Timestamp::EPOCH)
+            .with_tag("cpu", "cpu0")
+            .with_tag("host", "a")
+            .with_field("usage_idle", 90.0)
+            .with_field("time_idle", 1.0)
+    }
+
+    fn selects(options: FilterOptions) -> bool {
+        Filter::new(&options).unwrap().selects(&metric())
+    }
+
+    #[test]
+    fn names_pass_if_listed_and_not_dropped() {
+        let with = |namepass: &[&str], namedrop: &[&str]| {
+            selects(FilterOptions {
+                namepass: list(namepass),
+                namedrop: list(namedrop),
+                ..FilterOptions::default()
+            })
+        };
+        assert!(with(&[], &[]));
+        assert!(with(&["c*"], &[]));
+        assert!(!with(&["mem"], &[]));
+        assert!(!with(&["c*"], &["cpu"]));
+        assert!(!with(&[], &["*"]));
+        assert!(!with(&["{cpu,mem}"], &[]), "braces alone are letters");
+        assert!(with(&["{cpu,mem}", "x*"], &[]), "beside a wildcard they are an alternation");
+    }
+
+    #[test]
+    fn one_tag_of_tagpass_is_enough_and_one_of_tagdrop_too() {
+        let with = |tagpass, tagdrop| {
+            selects(FilterOptions { tagpass, tagdrop, ..FilterOptions::default() })
+        };
+        assert!(with(tags(&[("cpu", &["cpu9"]), ("host", &["a"])]), None));
+        assert!(!with(tags(&[("cpu", &["cpu9"]), ("rack", &["*"])]), None));
+        assert!(!with(tags(&[("cpu", &[])]), None), "a tagpass without values drops everything");
+        assert!(with(None, tags(&[("cpu", &[])])), "a tagdrop without values drops nothing");
+        assert!(!with(None, tags(&[("rack", &["x"]), ("cpu", &["cpu*"])])));
+        assert!(with(tags(&[]), tags(&[])));
+    }
+
+    #[test]
+    fn fields_and_tags_are_taken_away() {
+        let filter = Filter::new(&FilterOptions {
+            fieldexclude: list(&["time_*"]),
+            taginclude: list(&["cpu"]),
+            ..FilterOptions::default()
+        })
+        .unwrap();
+        let mut metric = metric();
+        filter.modify(&mut metric);
+        assert_eq!(metric.fields().len(), 1);
+        assert_eq!(metric.tag("host"), None);
+        assert_eq!(metric.tag("cpu"), Some("cpu0"));
+    }
+
+    #[test]
+    fn a_wrong_pattern_is_reported_with_its_option() {
+        let error = Filter::new(&FilterOptions {
+            fieldinclude: list(&["a*", "[z"]),
+            ..FilterOptions::default()
+        })
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "error compiling 'fieldinclude', invalid pattern \"[z\": unexpected end of input"
+        );
+    }
+}

@@ -1,0 +1,361 @@
+//! An input with everything that is not its own subject: filter, names, tags, times, statistics.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+
+use super::filter::Filter;
+use super::naming::Naming;
+use super::options::{StartupErrorBehavior, TimeSource};
+use crate::metric::{Metric, Timestamp};
+use crate::plugin::{
+    Accumulator, Counter, Deliver, Input, PluginError, PluginLog, ServiceAccumulator, StartError,
+    Statistics,
+};
+use crate::system::System;
+
+/// When an input gathers: its own settings with the agent's filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// Time between rounds; above zero.
+    pub interval: Duration,
+    /// Up to how much later than due a round begins, by chance.
+    pub jitter: Duration,
+    /// How much later than due every round is.
+    pub offset: Duration,
+    /// What the times of gathered metrics are rounded to.
+    pub precision: Duration,
+    /// What the times of a service input's metrics are rounded to; zero is not at all.
+    pub service_precision: Duration,
+}
+
+/// Whether tags that the filter took away are put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AlwaysInclude {
+    /// The plugin's own tags: `always_include_local_tags`.
+    pub local_tags: bool,
+    /// The global tags: `always_include_global_tags`.
+    pub global_tags: bool,
+}
+
+/// What happens to each metric of an input on its way into the pipeline.
+#[derive(Debug)]
+pub struct InputShape {
+    /// Which metrics, tags and fields pass.
+    pub filter: Filter,
+    /// Names and tags.
+    pub naming: Naming,
+    /// Tags that the filter cannot take away.
+    pub always_include: AlwaysInclude,
+    /// Where times come from.
+    pub time_source: TimeSource,
+}
+
+/// An input ready to run.
+pub struct RunningInput {
+    input: Box<dyn Input>,
+    /// Its log, which knows its name.
+    pub log: PluginLog,
+    /// When it gathers.
+    pub timing: Timing,
+    /// What happens if it cannot start.
+    pub startup_error_behavior: StartupErrorBehavior,
+    shape: Arc<InputShape>,
+    counters: Arc<InputCounters>,
+    start: Start,
+}
+
+/// Whether [`Input::start`] has succeeded.
+enum Start {
+    Done,
+    /// It failed, or was not tried; a round tries it again with a clone of this.
+    Pending(Option<ServiceAccumulator>),
+}
+
+#[derive(Debug)]
+struct InputCounters {
+    metrics_gathered: Counter,
+    gather_errors: Counter,
+    gather_time_ns: Counter,
+    startup_errors: Counter,
+}
+
+impl RunningInput {
+    /// Wraps an input.
+    pub fn new(
+        input: Box<dyn Input>,
+        log: PluginLog,
+        timing: Timing,
+        startup_error_behavior: StartupErrorBehavior,
+        shape: InputShape,
+        statistics: &Statistics,
+    ) -> RunningInput {
+        let name = log.name().trim_start_matches("inputs.");
+        let (name, alias) = name.split_once("::").unwrap_or((name, ""));
+        let mut tags = vec![("input", name)];
+        if !alias.is_empty() {
+            tags.push(("alias", alias));
+        }
+        let counter = |field| statistics.counter("gather", field, &tags);
+        let counters = InputCounters {
+            metrics_gathered: counter("metrics_gathered"),
+            gather_errors: counter("errors"),
+            gather_time_ns: counter("gather_time_ns"),
+            startup_errors: counter("startup_errors"),
+        };
+        RunningInput {
+            input,
+            log,
+            timing,
+            startup_error_behavior,
+            shape: Arc::new(shape),
+            counters: Arc::new(counters),
+            start: Start::Pending(None),
+        }
+    }
+
+    /// Whether a first gather only takes a baseline.
+    pub fn is_differential(&self) -> bool {
+        self.input.is_differential()
+    }
+
+    /// Starts the input; what it brings goes to `pipeline`.
+    ///
+    /// # Errors
+    /// The input's own error; where it is to be tried again, that is remembered for the rounds.
+    pub fn start(
+        &mut self,
+        pipeline: &Sender<Vec<Metric>>,
+        precision: Duration,
+        system: &System,
+    ) -> Result<(), StartError> {
+        let deliver = self.delivery(pipeline.clone(), precision);
+        let accumulator = ServiceAccumulator::new(
+            Arc::new(deliver),
+            system.clock.clone(),
+            precision,
+            self.log.clone(),
+        );
+        self.start = Start::Pending(Some(accumulator.clone()));
+        match self.input.start(accumulator) {
+            Ok(()) => {
+                self.start = Start::Done;
+                Ok(())
+            }
+            Err(error) => {
+                self.counters.startup_errors.add(1);
+                Err(error)
+            }
+        }
+    }
+
+    /// Gathers one round into `pipeline`; whatever goes wrong is logged and counted.
+    pub fn gather(&mut self, pipeline: &Sender<Vec<Metric>>, system: &System) {
+        if !self.ensure_started() {
+            return;
+        }
+        let deliver = self.delivery(pipeline.clone(), self.timing.precision);
+        self.gather_to(&deliver, system);
+    }
+
+    /// Gathers a round that only serves as a baseline for the next.
+    pub fn gather_baseline(&mut self, system: &System) {
+        let deliver = Discarding(self.error_delivery());
+        self.gather_to(&deliver, system);
+    }
+
+    /// Ends the input.
+    pub fn stop(&mut self) {
+        self.input.stop();
+        // The accumulator holds a way into the pipeline, which ends once all of them are gone.
+        self.start = Start::Pending(None);
+    }
+
+    fn ensure_started(&mut self) -> bool {
+        let Start::Pending(Some(accumulator)) = &self.start else { return true };
+        match self.input.start(accumulator.clone()) {
+            Ok(()) => {
+                self.log.debug("Successfully connected");
+                self.start = Start::Done;
+                true
+            }
+            Err(error) => {
+                self.counters.startup_errors.add(1);
+                self.report(&format!("not connected: {error}").into());
+                false
+            }
+        }
+    }
+
+    fn gather_to<D: GatherTarget>(&mut self, target: &D, system: &System) {
+        let clock = system.clock.as_ref();
+        let began = clock.elapsed();
+        target.begin(clock.now());
+        let mut accumulator = Accumulator::new(target, clock, self.timing.precision);
+        // A plugin that panics must not take the agent down; its next round may well succeed.
+        let result = catch_unwind(AssertUnwindSafe(|| self.input.gather(&mut accumulator)));
+        drop(accumulator);
+        target.end(clock.now());
+        let took = clock.elapsed().saturating_sub(began);
+        self.counters.gather_time_ns.set(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        match result {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.report(&error),
+            Err(panic) => self.report(&format!("panicked: {}", panic_message(&panic)).into()),
+        }
+    }
+
+    fn report(&self, error: &PluginError) {
+        self.error_delivery().report(error.as_ref());
+    }
+
+    fn error_delivery(&self) -> ErrorDelivery {
+        ErrorDelivery { log: self.log.clone(), counters: self.counters.clone() }
+    }
+
+    fn delivery(&self, pipeline: Sender<Vec<Metric>>, precision: Duration) -> Delivery {
+        Delivery {
+            errors: self.error_delivery(),
+            shape: self.shape.clone(),
+            pipeline,
+            precision,
+            gather: Mutex::new(Gather::default()),
+        }
+    }
+}
+
+/// What a panic said, as far as it is text.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+/// A place for gathered metrics that wants to know when the gather begins and ends.
+trait GatherTarget: Deliver {
+    fn begin(&self, now: Timestamp);
+    fn end(&self, now: Timestamp);
+}
+
+struct ErrorDelivery {
+    log: PluginLog,
+    counters: Arc<InputCounters>,
+}
+
+impl ErrorDelivery {
+    fn report(&self, error: &dyn std::error::Error) {
+        self.counters.gather_errors.add(1);
+        self.log.error(format_args!("Error in plugin: {error}"));
+    }
+}
+
+/// Throws the metrics of a baseline round away.
+struct Discarding(ErrorDelivery);
+
+impl Deliver for Discarding {
+    fn deliver(&self, metrics: &mut Vec<Metric>) {
+        metrics.clear();
+    }
+
+    fn report(&self, error: &dyn std::error::Error) {
+        self.0.report(error);
+    }
+}
+
+impl GatherTarget for Discarding {
+    fn begin(&self, _now: Timestamp) {}
+    fn end(&self, _now: Timestamp) {}
+}
+
+/// Brings an input's metrics into shape and into the pipeline.
+struct Delivery {
+    errors: ErrorDelivery,
+    shape: Arc<InputShape>,
+    pipeline: Sender<Vec<Metric>>,
+    precision: Duration,
+    gather: Mutex<Gather>,
+}
+
+/// The gather that is under way, for `time_source`.
+#[derive(Default)]
+struct Gather {
+    start: Timestamp,
+    /// Metrics whose time is the end of the gather, which is not known yet.
+    held: Vec<Metric>,
+}
+
+impl Delivery {
+    /// Applies names, tags and filter; `false` if nothing is left of the metric.
+    fn shape(&self, metric: &mut Metric) -> bool {
+        let InputShape { filter, naming, always_include, .. } = self.shape.as_ref();
+        if !filter.selects(metric) {
+            return false;
+        }
+        naming.rename(metric);
+        naming.add_local_tags(metric);
+        naming.add_global_tags(metric);
+        filter.modify(metric);
+        if metric.fields().is_empty() {
+            return false;
+        }
+        if always_include.local_tags {
+            naming.add_local_tags(metric);
+        }
+        if always_include.global_tags {
+            naming.add_global_tags(metric);
+        }
+        true
+    }
+
+    fn send(&self, metrics: Vec<Metric>) {
+        self.errors.counters.metrics_gathered.add(metrics.len() as u64);
+        if !metrics.is_empty() {
+            // The pipeline ends after its inputs, so it is there; if it panicked, that was logged.
+            let _ = self.pipeline.send(metrics);
+        }
+    }
+
+    fn gather(&self) -> std::sync::MutexGuard<'_, Gather> {
+        self.gather.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Deliver for Delivery {
+    fn deliver(&self, metrics: &mut Vec<Metric>) {
+        let mut metrics = std::mem::take(metrics);
+        metrics.retain_mut(|metric| self.shape(metric));
+        match self.shape.time_source {
+            TimeSource::Metric => self.send(metrics),
+            TimeSource::CollectionStart => {
+                let start = self.gather().start.round(self.precision);
+                metrics.iter_mut().for_each(|metric| metric.time = start);
+                self.send(metrics);
+            }
+            TimeSource::CollectionEnd => self.gather().held.append(&mut metrics),
+        }
+    }
+
+    fn report(&self, error: &dyn std::error::Error) {
+        self.errors.report(error);
+    }
+}
+
+impl GatherTarget for Delivery {
+    fn begin(&self, now: Timestamp) {
+        self.gather().start = now;
+    }
+
+    fn end(&self, now: Timestamp) {
+        let mut held = std::mem::take(&mut self.gather().held);
+        let end = now.round(self.precision);
+        held.iter_mut().for_each(|metric| metric.time = end);
+        if !held.is_empty() {
+            self.send(held);
+        }
+    }
+}

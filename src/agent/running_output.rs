@@ -1,0 +1,345 @@
+//! An output with its filter, names, buffer and statistics.
+//!
+//! It has two ends. The pipeline adds metrics to the [`OutputQueue`]; the output's own thread
+//! takes them out in batches through the [`RunningOutput`].
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::buffer::{BatchEnd, Buffer};
+use super::filter::Filter;
+use super::naming::Naming;
+use super::options::StartupErrorBehavior;
+use super::running_input::panic_message;
+use crate::metric::Metric;
+use crate::plugin::settings::format_duration;
+use crate::plugin::{
+    ConnectError, Counter, Output, PluginError, PluginLog, Rejection, Statistics, WriteError,
+};
+use crate::system::Clock;
+
+/// How many reasons for giving metrics up are logged for one batch; the rest is counted.
+const REASONS_LOGGED: usize = 5;
+
+/// When and how much an output writes: its own settings with the agent's filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flushing {
+    /// Time between flushes; above zero.
+    pub interval: Duration,
+    /// Up to how much is added to every interval, by chance.
+    pub jitter: Duration,
+    /// How many metrics one write gets at most; above zero.
+    pub batch_size: usize,
+    /// How many metrics wait at most; above zero.
+    pub buffer_limit: usize,
+}
+
+/// The end of an output at which metrics come in.
+pub struct OutputQueue {
+    filter: Filter,
+    naming: Naming,
+    buffer: Mutex<Buffer>,
+    batch_size: usize,
+    batch_ready: Sender<()>,
+    last_write_failed: AtomicBool,
+    /// Dropped since the last log line about it.
+    unreported_drops: AtomicU64,
+    counters: OutputCounters,
+}
+
+struct OutputCounters {
+    metrics_added: Counter,
+    metrics_written: Counter,
+    metrics_rejected: Counter,
+    metrics_dropped: Counter,
+    metrics_filtered: Counter,
+    errors: Counter,
+    startup_errors: Counter,
+    write_time_ns: Counter,
+    buffer_size: Counter,
+}
+
+impl OutputQueue {
+    /// Adds metrics that the output may keep.
+    pub fn add(&self, metrics: Vec<Metric>) {
+        let added = metrics.into_iter().filter(|metric| self.filter.selects(metric));
+        self.enqueue(added);
+    }
+
+    /// Adds copies of those metrics that the filter selects.
+    pub fn add_copies(&self, metrics: &[Metric]) {
+        let added = metrics.iter().filter(|metric| self.filter.selects(metric)).cloned();
+        self.enqueue(added);
+    }
+
+    fn enqueue(&self, metrics: impl Iterator<Item = Metric>) {
+        let mut dropped = 0;
+        let mut added = 0;
+        let mut buffer = self.buffer();
+        for mut metric in metrics {
+            self.filter.modify(&mut metric);
+            if metric.fields().is_empty() {
+                self.counters.metrics_filtered.add(1);
+                continue;
+            }
+            self.naming.rename(&mut metric);
+            dropped += buffer.add(metric);
+            added += 1;
+        }
+        self.counters.metrics_added.add(added);
+        self.count_drops(dropped);
+        self.signal_if_full(&buffer);
+    }
+
+    fn signal_if_full(&self, buffer: &Buffer) {
+        self.counters.buffer_size.set(buffer.len() as u64);
+        let failing = self.last_write_failed.load(Ordering::Relaxed);
+        if buffer.len() >= self.batch_size && !failing {
+            // The signal may be there already, or the output may be gone.
+            let _ = self.batch_ready.try_send(());
+        }
+    }
+
+    fn count_drops(&self, dropped: usize) {
+        self.counters.metrics_dropped.add(dropped as u64);
+        self.unreported_drops.fetch_add(dropped as u64, Ordering::Relaxed);
+    }
+
+    fn buffer(&self) -> MutexGuard<'_, Buffer> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An output ready to run.
+pub struct RunningOutput {
+    output: Box<dyn Output>,
+    /// Its log, which knows its name.
+    pub log: PluginLog,
+    /// When and how much it writes.
+    pub flushing: Flushing,
+    /// What happens if it cannot connect.
+    pub startup_error_behavior: StartupErrorBehavior,
+    queue: Arc<OutputQueue>,
+    batch_ready: Receiver<()>,
+    connected: bool,
+}
+
+impl RunningOutput {
+    /// Wraps an output.
+    pub fn new(
+        output: Box<dyn Output>,
+        log: PluginLog,
+        flushing: Flushing,
+        startup_error_behavior: StartupErrorBehavior,
+        filter: Filter,
+        naming: Naming,
+        statistics: &Statistics,
+    ) -> RunningOutput {
+        let name = log.name().trim_start_matches("outputs.");
+        let (name, alias) = name.split_once("::").unwrap_or((name, ""));
+        let mut tags = vec![("output", name)];
+        if !alias.is_empty() {
+            tags.push(("alias", alias));
+        }
+        let counter = |field| statistics.counter("write", field, &tags);
+        counter("buffer_limit").set(flushing.buffer_limit as u64);
+        let counters = OutputCounters {
+            metrics_added: counter("metrics_added"),
+            metrics_written: counter("metrics_written"),
+            metrics_rejected: counter("metrics_rejected"),
+            metrics_dropped: counter("metrics_dropped"),
+            metrics_filtered: counter("metrics_filtered"),
+            errors: counter("errors"),
+            startup_errors: counter("startup_errors"),
+            write_time_ns: counter("write_time_ns"),
+            buffer_size: counter("buffer_size"),
+        };
+        let (batch_ready, batch_ready_receiver) = bounded(1);
+        let queue = OutputQueue {
+            filter,
+            naming,
+            buffer: Mutex::new(Buffer::new(flushing.buffer_limit)),
+            batch_size: flushing.batch_size,
+            batch_ready,
+            last_write_failed: AtomicBool::new(false),
+            unreported_drops: AtomicU64::new(0),
+            counters,
+        };
+        RunningOutput {
+            output,
+            log,
+            flushing,
+            startup_error_behavior,
+            queue: Arc::new(queue),
+            batch_ready: batch_ready_receiver,
+            connected: false,
+        }
+    }
+
+    /// The end at which metrics come in.
+    pub fn queue(&self) -> Arc<OutputQueue> {
+        self.queue.clone()
+    }
+
+    /// Becomes ready when a whole batch waits and the last write did not fail.
+    pub fn batch_ready(&self) -> Receiver<()> {
+        self.batch_ready.clone()
+    }
+
+    /// How many metrics wait.
+    pub fn n_waiting(&self) -> usize {
+        self.queue.buffer().len()
+    }
+
+    /// How many metrics were given up or dropped so far.
+    pub fn n_lost(&self) -> u64 {
+        let counters = &self.queue.counters;
+        counters.metrics_rejected.get() + counters.metrics_dropped.get()
+    }
+
+    /// Takes over metrics that an earlier output of the same name could not write.
+    pub fn adopt(&mut self, metrics: Vec<Metric>) {
+        let mut buffer = self.queue.buffer();
+        let dropped: usize = metrics.into_iter().map(|metric| buffer.add(metric)).sum();
+        self.queue.count_drops(dropped);
+        self.queue.signal_if_full(&buffer);
+    }
+
+    /// Gives away the metrics that it could not write.
+    pub fn take_waiting(&mut self) -> Vec<Metric> {
+        let mut buffer = self.queue.buffer();
+        let n_waiting = buffer.len();
+        buffer.begin(n_waiting)
+    }
+
+    /// Connects the output.
+    ///
+    /// # Errors
+    /// The output's own error.
+    pub fn connect(&mut self) -> Result<(), ConnectError> {
+        match self.output.connect() {
+            Ok(()) => {
+                self.connected = true;
+                Ok(())
+            }
+            Err(error) => {
+                self.queue.counters.startup_errors.add(1);
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes everything that waits now, batch after batch, until one fails.
+    ///
+    /// # Errors
+    /// What the first failing write said.
+    pub fn write(&mut self, clock: &dyn Clock) -> Result<(), PluginError> {
+        self.ensure_connected()?;
+        let n_batches = self.n_waiting().div_ceil(self.flushing.batch_size);
+        let result = (0..n_batches).try_for_each(|_| self.write_one(clock));
+        self.queue.signal_if_full(&self.queue.buffer());
+        result
+    }
+
+    /// Writes one batch.
+    ///
+    /// # Errors
+    /// What the write said.
+    pub fn write_batch(&mut self, clock: &dyn Clock) -> Result<(), PluginError> {
+        self.ensure_connected()?;
+        let result = self.write_one(clock);
+        self.queue.signal_if_full(&self.queue.buffer());
+        result
+    }
+
+    /// Logs how full the buffer is.
+    pub fn log_fullness(&self) {
+        if self.log.is_debug() {
+            let limit = self.flushing.buffer_limit;
+            self.log.debug(format_args!("Buffer fullness: {} / {limit} metrics", self.n_waiting()));
+        }
+    }
+
+    /// Closes the output.
+    pub fn close(&mut self) {
+        if let Err(error) = self.output.close() {
+            self.log.error(format_args!("Error closing output: {error}"));
+        }
+    }
+
+    fn ensure_connected(&mut self) -> Result<(), PluginError> {
+        if self.connected {
+            return Ok(());
+        }
+        match self.connect() {
+            Ok(()) => {
+                self.log.debug("Successfully connected");
+                Ok(())
+            }
+            Err(error) => Err(format!("not connected: {error}").into()),
+        }
+    }
+
+    fn write_one(&mut self, clock: &dyn Clock) -> Result<(), PluginError> {
+        let batch = self.queue.buffer().begin(self.flushing.batch_size);
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.report_drops();
+        let size = batch.len();
+        let began = clock.elapsed();
+        let result =
+            catch_unwind(AssertUnwindSafe(|| self.output.write(&batch))).unwrap_or_else(|panic| {
+                Err(WriteError::retry(format!("panicked: {}", panic_message(&panic))))
+            });
+        let took = clock.elapsed().saturating_sub(began);
+        let error = result.as_ref().err().map(ToString::to_string);
+        let end = self.queue.buffer().end(batch, result);
+        self.account(&end, took);
+        match error {
+            None => {
+                let took = format_duration(i64::try_from(took.as_nanos()).unwrap_or(i64::MAX));
+                self.log.debug(format_args!("Wrote batch of {size} metrics in {took}"));
+                Ok(())
+            }
+            Some(error) => {
+                self.queue.counters.errors.add(1);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn account(&self, end: &BatchEnd, took: Duration) {
+        let queue = &self.queue;
+        // After a write in which nothing went through the next one waits for the flush interval;
+        // otherwise a dead output would be tried again for every metric that comes in.
+        let failed = end.kept + end.dropped > 0 && end.written == 0;
+        queue.last_write_failed.store(failed, Ordering::Relaxed);
+        queue.counters.metrics_written.add(end.written as u64);
+        queue.counters.metrics_rejected.add(end.rejected.len() as u64);
+        queue.counters.write_time_ns.set(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        queue.count_drops(end.dropped);
+        self.report_rejections(&end.rejected);
+    }
+
+    fn report_rejections(&self, rejected: &[Rejection]) {
+        for Rejection { reason, .. } in rejected.iter().take(REASONS_LOGGED) {
+            self.log.error(format_args!("Gave up a metric that can never be written: {reason}"));
+        }
+        if let Some(more @ 1..) = rejected.len().checked_sub(REASONS_LOGGED) {
+            self.log.error(format_args!("Gave up {more} more metrics of this batch"));
+        }
+    }
+
+    fn report_drops(&self) {
+        let dropped = self.queue.unreported_drops.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            self.log
+                .warn(format_args!("Metric buffer overflow; {dropped} metrics have been dropped"));
+        }
+    }
+}

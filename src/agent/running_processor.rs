@@ -1,0 +1,113 @@
+//! A processor with its filter: metrics that are not selected pass by.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::filter::Filter;
+use super::running_input::panic_message;
+use crate::metric::Metric;
+use crate::plugin::{PluginLog, Processor};
+
+/// A processor ready to run.
+pub struct RunningProcessor {
+    processor: Box<dyn Processor>,
+    log: PluginLog,
+    /// Its place: lower ones come first.
+    pub order: i64,
+    filter: Filter,
+}
+
+impl RunningProcessor {
+    /// Wraps a processor.
+    pub fn new(
+        processor: Box<dyn Processor>,
+        log: PluginLog,
+        order: i64,
+        filter: Filter,
+    ) -> RunningProcessor {
+        RunningProcessor { processor, log, order, filter }
+    }
+
+    /// Applies the processor to the metrics that its filter selects; the others keep their place
+    /// between them.
+    pub fn apply(&mut self, metrics: Vec<Metric>) -> Vec<Metric> {
+        let mut done = Vec::with_capacity(metrics.len());
+        let mut selected = Vec::new();
+        for mut metric in metrics {
+            if self.filter.selects(&metric) {
+                self.filter.modify(&mut metric);
+                if !metric.fields().is_empty() {
+                    selected.push(metric);
+                }
+            } else {
+                self.apply_to(&mut selected, &mut done);
+                done.push(metric);
+            }
+        }
+        self.apply_to(&mut selected, &mut done);
+        done
+    }
+
+    fn apply_to(&mut self, selected: &mut Vec<Metric>, done: &mut Vec<Metric>) {
+        if selected.is_empty() {
+            return;
+        }
+        let metrics = std::mem::take(selected);
+        let count = metrics.len();
+        match catch_unwind(AssertUnwindSafe(|| self.processor.apply(metrics))) {
+            Ok(metrics) => done.extend(metrics),
+            Err(panic) => self.log.error(format_args!(
+                "Error in plugin: panicked, {count} metrics are lost: {}",
+                panic_message(&panic)
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::options::FilterOptions;
+    use crate::metric::Timestamp;
+
+    /// Adds `!` to names, and panics on the name `bomb`.
+    struct Shout;
+
+    impl Processor for Shout {
+        fn apply(&mut self, mut metrics: Vec<Metric>) -> Vec<Metric> {
+            for metric in &mut metrics {
+                assert_ne!(metric.name, "bomb");
+                metric.name.push('!');
+            }
+            metrics
+        }
+    }
+
+    fn names(filter: FilterOptions, names: &[&str]) -> Vec<String> {
+        let filter = Filter::new(&filter).unwrap();
+        let mut processor =
+            RunningProcessor::new(Box::new(Shout), PluginLog::new("processors.shout"), 0, filter);
+        let metrics = names
+            .iter()
+            .map(|name| Metric::new(*name, Timestamp::EPOCH).with_field("f", 1i64))
+            .collect();
+        processor.apply(metrics).iter().map(|metric| metric.name.to_string()).collect()
+    }
+
+    #[test]
+    fn metrics_that_are_not_selected_pass_by_in_their_place() {
+        let filter = FilterOptions { namedrop: vec!["b".into()], ..FilterOptions::default() };
+        assert_eq!(names(filter, &["a", "b", "c"]), ["a!", "b", "c!"]);
+    }
+
+    #[test]
+    fn a_selected_metric_without_fields_left_is_gone() {
+        let filter = FilterOptions { fieldexclude: vec!["f".into()], ..FilterOptions::default() };
+        assert_eq!(names(filter, &["a"]), [""; 0]);
+    }
+
+    #[test]
+    fn a_panic_loses_one_group_and_nothing_else() {
+        let filter = FilterOptions { namedrop: vec!["x".into()], ..FilterOptions::default() };
+        assert_eq!(names(filter, &["a", "x", "bomb", "x", "c"]), ["a!", "x", "x", "c!"]);
+    }
+}

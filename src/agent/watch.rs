@@ -1,0 +1,95 @@
+//! Notices work that takes longer than its interval, while it is still going on.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, select};
+
+use crate::system::Clock;
+
+/// What is being watched: one input's gather or one output's flush.
+pub(super) struct Watched {
+    /// How long it may take before it is worth a word, and between words.
+    interval: Duration,
+    /// The word.
+    warn: Box<dyn Fn() + Send + Sync>,
+    state: Mutex<Option<Running>>,
+}
+
+#[derive(Clone, Copy)]
+struct Running {
+    since: Duration,
+    warned: u32,
+}
+
+impl Watched {
+    /// Makes a piece of work to watch; `warn` is called once for every full `interval` it takes.
+    pub(super) fn new(interval: Duration, warn: impl Fn() + Send + Sync + 'static) -> Arc<Watched> {
+        Arc::new(Watched { interval, warn: Box::new(warn), state: Mutex::new(None) })
+    }
+
+    /// Does the work under watch.
+    pub(super) fn during<T>(&self, clock: &dyn Clock, work: impl FnOnce() -> T) -> T {
+        self.set(Some(Running { since: clock.elapsed(), warned: 0 }));
+        let result = work();
+        self.set(None);
+        result
+    }
+
+    fn set(&self, state: Option<Running>) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    fn check(&self, now: Duration) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = state.as_mut() {
+            let due = running.since + self.interval * (running.warned + 1);
+            if now >= due {
+                running.warned += 1;
+                (self.warn)();
+            }
+        }
+    }
+}
+
+/// Watches until `stop` closes.
+pub(super) fn watch(all: &[Arc<Watched>], clock: &dyn Clock, stop: &Receiver<()>) {
+    let Some(shortest) = all.iter().map(|watched| watched.interval).min() else { return };
+    // Looking four times an interval keeps a warning at most a quarter late, at next to no cost.
+    let pause = (shortest / 4).clamp(Duration::from_millis(50), Duration::from_secs(2));
+    loop {
+        select! {
+            recv(stop) -> _ => return,
+            recv(clock.after(pause)) -> _ => {}
+        }
+        let now = clock.elapsed();
+        all.iter().for_each(|watched| watched.check(now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::metric::Timestamp;
+    use crate::system::fake::FakeClock;
+
+    #[test]
+    fn work_is_warned_about_once_for_every_interval_it_takes() {
+        let warned = Arc::new(AtomicUsize::new(0));
+        let counter = warned.clone();
+        let watched = Watched::new(Duration::from_secs(10), move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        let clock = FakeClock::at(Timestamp::EPOCH);
+        watched.during(&clock, || {
+            for (seconds, expected) in [(9, 0), (10, 1), (11, 1), (20, 2)] {
+                watched.check(Duration::from_secs(seconds));
+                assert_eq!(warned.load(Ordering::Relaxed), expected, "after {seconds} s");
+            }
+        });
+        watched.check(Duration::from_secs(99));
+        assert_eq!(warned.load(Ordering::Relaxed), 2, "idle work is not late");
+    }
+}
