@@ -5,10 +5,14 @@
 //! passes, [`buffer`] what waits.
 
 pub mod buffer;
+mod chance;
 pub mod filter;
 pub mod glob;
+mod input_thread;
+mod junction;
 pub mod naming;
 pub mod options;
+mod output_thread;
 pub mod pipeline;
 pub mod plan;
 pub mod running_aggregator;
@@ -16,5 +20,6 @@ pub mod running_input;
 pub mod running_output;
 pub mod running_processor;
 pub mod schedule;
+pub mod startup;
 pub mod thread;
 mod watch;

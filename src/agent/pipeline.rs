@@ -1,1 +1,239 @@
-//! x
+//! Threads and channels from a plan.
+//!
+//! ```text
+//! input threads ──▶ junction thread ──▶ output queues ──▶ output threads
+//!                   processors,
+//!                   aggregators
+//! ```
+//!
+//! One bounded channel carries groups of metrics from the inputs to the junction, which applies
+//! the processors in order, shows each metric to the aggregators, and adds what is left to the
+//! queue of every output. Shutdown runs the same way: the inputs end and their ends of the
+//! channel drop, the junction empties it, pushes the aggregators and drops the stop signal of the
+//! outputs, which flush once and close.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::input_thread::Rounds;
+use super::junction::{Destination, Junction};
+use super::output_thread::{self, Remaining};
+use super::plan::Plan;
+use super::running_input::RunningInput;
+use super::running_output::RunningOutput;
+use super::startup::{self, StartupError};
+use super::thread::{Thread, spawn};
+use super::watch::{Watched, watch};
+use crate::metric::Metric;
+use crate::plugin::settings::format_duration;
+use crate::system::System;
+
+/// How many groups of metrics the inputs can be ahead of the junction.
+const CHANNEL_GROUPS: usize = 100;
+
+/// What the pipeline does.
+pub enum Mode {
+    /// Gathers every interval until it is stopped.
+    Daemon,
+    /// Gathers once, then waits for `wait` for service inputs, and ends.
+    Once {
+        /// How long service inputs get.
+        wait: Duration,
+    },
+    /// As `Once`, but metrics go to `print` and the outputs are left alone.
+    Test {
+        /// How long service inputs get.
+        wait: Duration,
+        /// Takes the metrics.
+        print: Box<dyn FnMut(Vec<Metric>) + Send>,
+    },
+}
+
+impl Mode {
+    fn once_wait(&self) -> Option<Duration> {
+        match self {
+            Mode::Daemon => None,
+            Mode::Once { wait } | Mode::Test { wait, .. } => Some(*wait),
+        }
+    }
+}
+
+/// What was left when a pipeline had ended.
+#[derive(Default)]
+pub struct Ended {
+    /// For each output with metrics that it could not write: its name and the metrics.
+    pub unwritten: Vec<(String, Vec<Metric>)>,
+}
+
+/// A running plan; dropping it stops it.
+pub struct Pipeline {
+    // The order of the fields is the order of shutdown.
+    stop: Option<Sender<()>>,
+    inputs: Vec<Thread>,
+    junction: Option<Thread>,
+    flush: Vec<Sender<()>>,
+    outputs: Vec<Thread>,
+    remaining: Receiver<Remaining>,
+    stop_watch: Option<Sender<()>>,
+    watch: Option<Thread>,
+    finished: Receiver<()>,
+}
+
+impl Pipeline {
+    /// Connects the outputs, starts everything, and returns while it runs.
+    ///
+    /// `unwritten` are metrics that an earlier pipeline left, by output; `interrupted` closes when
+    /// the agent is to stop.
+    ///
+    /// # Errors
+    /// If an output or a service input whose `startup_error_behavior` is `error` cannot start.
+    pub fn start(
+        plan: Plan,
+        mode: Mode,
+        unwritten: Vec<(String, Vec<Metric>)>,
+        system: &System,
+        interrupted: &Receiver<()>,
+    ) -> Result<Pipeline, StartupError> {
+        let alignment = plan.alignment();
+        let start_time = system.clock.now();
+        let once_wait = mode.once_wait();
+        let daemon = once_wait.is_none();
+
+        let (outputs, destination) = match mode {
+            Mode::Test { print, .. } => (Vec::new(), Destination::Print(print)),
+            Mode::Daemon | Mode::Once { .. } => {
+                let mut outputs = startup::connect_all(plan.outputs, system, interrupted)?;
+                startup::hand_over(unwritten, &mut outputs);
+                let queues = outputs.iter().map(RunningOutput::queue).collect();
+                (outputs, Destination::Outputs(queues))
+            }
+        };
+
+        let (to_junction, from_inputs) = bounded(CHANNEL_GROUPS);
+        let inputs = startup::start_inputs(plan.inputs, &to_junction, daemon, system)?;
+        let mut watched = Vec::new();
+
+        let (stop_outputs, outputs_stopped) = bounded(0);
+        let (remaining_sender, remaining) = bounded(outputs.len());
+        let mut flush = Vec::new();
+        let mut output_threads = Vec::new();
+        for output in outputs {
+            let watch = watched_output(&output);
+            watched.push(watch.clone());
+            let (flush_sender, flush_receiver) = bounded(1);
+            flush.push(flush_sender);
+            let (stopped, remaining) = (outputs_stopped.clone(), remaining_sender.clone());
+            let (system, name) = (system.clone(), output.log.name().to_owned());
+            output_threads.push(spawn(&name, move || {
+                let left = output_thread::run(output, &watch, &stopped, &flush_receiver, &system);
+                let _ = remaining.send(left);
+            })?);
+        }
+
+        let mut junction = Junction::new(
+            plan.processors,
+            plan.aggregators,
+            plan.aggregate_processors,
+            destination,
+        );
+        let junction_system = system.clone();
+        let junction = spawn("junction", move || {
+            junction.run(&from_inputs, start_time, alignment, &junction_system);
+            drop(stop_outputs);
+        })?;
+
+        let (stop, stopped) = bounded(0);
+        let (finished_sender, finished) = bounded::<()>(0);
+        let rounds = Rounds { alignment, start_time, once_wait };
+        let mut input_threads = Vec::new();
+        for input in inputs {
+            let watch = watched_input(&input);
+            watched.push(watch.clone());
+            let (stopped, to_junction, system) =
+                (stopped.clone(), to_junction.clone(), system.clone());
+            let finished = finished_sender.clone();
+            let name = input.log.name().to_owned();
+            input_threads.push(spawn(&name, move || {
+                rounds.run(input, &watch, &to_junction, &stopped, &system);
+                drop(finished);
+            })?);
+        }
+
+        let (stop_watch, watch_stopped) = bounded(0);
+        let clock = system.clock.clone();
+        let watch = spawn("watch", move || watch(&watched, clock.as_ref(), &watch_stopped))?;
+
+        Ok(Pipeline {
+            stop: Some(stop),
+            inputs: input_threads,
+            junction: Some(junction),
+            flush,
+            outputs: output_threads,
+            remaining,
+            stop_watch: Some(stop_watch),
+            watch: Some(watch),
+            finished,
+        })
+    }
+
+    /// Closes when all inputs have ended by themselves, as they do after a single round.
+    pub fn finished(&self) -> &Receiver<()> {
+        &self.finished
+    }
+
+    /// Lets every output write what it has now.
+    pub fn flush(&self) {
+        for output in &self.flush {
+            // A flush that is waiting already will do.
+            let _ = output.try_send(());
+        }
+    }
+
+    /// Stops everything in the direction of the data, flushes once, and tells what is left.
+    pub fn stop(mut self) -> Ended {
+        self.stop_all();
+        let unwritten = self
+            .remaining
+            .try_iter()
+            .filter(|left| !left.unwritten.is_empty())
+            .map(|left| (left.name, left.unwritten))
+            .collect();
+        Ended { unwritten }
+    }
+
+    fn stop_all(&mut self) {
+        drop(self.stop.take());
+        self.inputs.clear();
+        drop(self.junction.take());
+        self.outputs.clear();
+        drop(self.stop_watch.take());
+        drop(self.watch.take());
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        self.stop_all();
+    }
+}
+
+fn watched_input(input: &RunningInput) -> Arc<Watched> {
+    let (log, interval) = (input.log.clone(), input.timing.interval);
+    let shown = format_duration(i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX));
+    let timeouts = input.gather_timeouts();
+    Watched::new(interval, move || {
+        timeouts.add(1);
+        log.warn(format_args!(
+            "Collection took longer than expected; not complete after interval of {shown}"
+        ));
+    })
+}
+
+fn watched_output(output: &RunningOutput) -> Arc<Watched> {
+    let name = output.log.name().to_owned();
+    Watched::new(output.flushing.interval, move || {
+        log::warn!(target: "agent", "[{name:?}] did not complete within its flush interval");
+    })
+}

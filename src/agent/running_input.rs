@@ -80,6 +80,7 @@ struct InputCounters {
     metrics_gathered: Counter,
     gather_errors: Counter,
     gather_time_ns: Counter,
+    gather_timeouts: Counter,
     startup_errors: Counter,
 }
 
@@ -104,6 +105,7 @@ impl RunningInput {
             metrics_gathered: counter("metrics_gathered"),
             gather_errors: counter("errors"),
             gather_time_ns: counter("gather_time_ns"),
+            gather_timeouts: counter("gather_timeouts"),
             startup_errors: counter("startup_errors"),
         };
         RunningInput {
@@ -150,6 +152,17 @@ impl RunningInput {
                 Err(error)
             }
         }
+    }
+
+    /// Counts a start that failed as an error of the round that needed it.
+    pub fn report_start(&self, error: &StartError) {
+        self.counters.gather_errors.add(1);
+        self.log.debug(format_args!("Left out: {error}"));
+    }
+
+    /// Counts rounds that took longer than the interval.
+    pub fn gather_timeouts(&self) -> Counter {
+        self.counters.gather_timeouts.clone()
     }
 
     /// Gathers one round into `pipeline`; whatever goes wrong is logged and counted.

@@ -1,0 +1,59 @@
+//! The thread of one output: it waits for a flush to be due and writes.
+
+use crossbeam_channel::{Receiver, select_biased};
+
+use super::chance::up_to;
+use super::running_output::RunningOutput;
+use super::watch::Watched;
+use crate::metric::Metric;
+use crate::plugin::PluginError;
+use crate::system::System;
+
+/// What an output left behind.
+pub(super) struct Remaining {
+    /// The output, such as `outputs.kafka`.
+    pub name: String,
+    /// What it could not write.
+    pub unwritten: Vec<Metric>,
+}
+
+/// Runs an output until `stopped` closes, then flushes it once and closes it.
+pub(super) fn run(
+    mut output: RunningOutput,
+    watch: &Watched,
+    stopped: &Receiver<()>,
+    flush: &Receiver<()>,
+    system: &System,
+) -> Remaining {
+    let clock = system.clock.as_ref();
+    let name = output.log.name().to_owned();
+    let mut chance = system.random.derive(&name);
+    let flushing = output.flushing;
+    let batch_ready = output.batch_ready();
+    let mut next_flush = || clock.after(flushing.interval + up_to(flushing.jitter, &mut chance));
+    let mut flush_due = next_flush();
+    loop {
+        let result = select_biased! {
+            recv(stopped) -> _ => break,
+            recv(flush_due) -> _ => {
+                flush_due = next_flush();
+                watch.during(clock, || output.write(clock))
+            }
+            recv(flush) -> _ => watch.during(clock, || output.write(clock)),
+            recv(batch_ready) -> _ => watch.during(clock, || output.write_batch(clock)),
+        };
+        report(&name, result);
+        output.log_fullness();
+    }
+    let result = watch.during(clock, || output.write(clock));
+    report(&name, result);
+    output.log_fullness();
+    output.close();
+    Remaining { name, unwritten: output.take_waiting() }
+}
+
+fn report(name: &str, result: Result<(), PluginError>) {
+    if let Err(error) = result {
+        log::error!(target: "agent", "Error writing to {name}: {error}");
+    }
+}

@@ -1,0 +1,160 @@
+//! Bringing outputs and service inputs up, as their `startup_error_behavior` asks for.
+
+use std::io;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, select};
+
+use super::options::StartupErrorBehavior;
+use super::running_input::RunningInput;
+use super::running_output::RunningOutput;
+use crate::metric::Metric;
+use crate::plugin::{ConnectError, StartError};
+use crate::system::System;
+
+/// How long an output that could not connect waits before its second and last try.
+const SECOND_CONNECT_AFTER: Duration = Duration::from_secs(15);
+
+/// Why a plan could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartupError {
+    /// An output could not connect, twice.
+    #[error("connecting output {name}: error connecting to output {name:?}: {source}")]
+    Connect {
+        /// The output, such as `outputs.kafka`.
+        name: String,
+        /// What it said.
+        source: ConnectError,
+    },
+    /// A service input could not start.
+    #[error("starting input {name}: {source}")]
+    Start {
+        /// The input, such as `inputs.statsd`.
+        name: String,
+        /// What it said.
+        source: StartError,
+    },
+    /// The agent was told to stop while it started.
+    #[error("stopped while starting")]
+    Stopped,
+    /// The system has no room for another thread.
+    #[error("starting a thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Connects every output as its `startup_error_behavior` asks for, and returns those that run.
+pub(super) fn connect_all(
+    outputs: Vec<RunningOutput>,
+    system: &System,
+    interrupted: &Receiver<()>,
+) -> Result<Vec<RunningOutput>, StartupError> {
+    let mut connected = Vec::new();
+    for mut output in outputs {
+        match connect(&mut output, system, interrupted) {
+            Ok(Connected::Runs) => connected.push(output),
+            Ok(Connected::LeftOut) => output.close(),
+            Err(error) => {
+                connected.iter_mut().for_each(RunningOutput::close);
+                return Err(error);
+            }
+        }
+    }
+    Ok(connected)
+}
+
+enum Connected {
+    Runs,
+    LeftOut,
+}
+
+fn connect(
+    output: &mut RunningOutput,
+    system: &System,
+    interrupted: &Receiver<()>,
+) -> Result<Connected, StartupError> {
+    let name = output.log.name().to_owned();
+    log::debug!(target: "agent", "Attempting connection to [{name}]");
+    let Err(error) = output.connect() else {
+        log::debug!(target: "agent", "Successfully connected to {name}");
+        return Ok(Connected::Runs);
+    };
+    match output.startup_error_behavior {
+        StartupErrorBehavior::Retry if error.retryable => {
+            output.log.info(format_args!("Connect failed: {error}; retrying..."));
+            return Ok(Connected::Runs);
+        }
+        StartupErrorBehavior::Ignore | StartupErrorBehavior::Probe if error.retryable => {
+            log::info!(
+                target: "agent",
+                "Failed to connect to [{name}], error was {:?};  shutting down plugin...",
+                error.to_string()
+            );
+            return Ok(Connected::LeftOut);
+        }
+        _ => {}
+    }
+    log::error!(
+        target: "agent",
+        "Failed to connect to [{name}], retrying in 15s, error was {:?}",
+        error.to_string()
+    );
+    select! {
+        recv(interrupted) -> _ => return Err(StartupError::Stopped),
+        recv(system.clock.after(SECOND_CONNECT_AFTER)) -> _ => {}
+    }
+    output.connect().map_err(|source| StartupError::Connect { name: name.clone(), source })?;
+    log::debug!(target: "agent", "Successfully connected to {name}");
+    Ok(Connected::Runs)
+}
+
+/// Gives each output what its predecessor of the same name could not write.
+pub(super) fn hand_over(unwritten: Vec<(String, Vec<Metric>)>, outputs: &mut [RunningOutput]) {
+    for (name, metrics) in unwritten {
+        match outputs.iter_mut().find(|output| output.log.name() == name) {
+            Some(output) => output.adopt(metrics),
+            None => log::warn!(
+                target: "agent",
+                "{} metrics could not be delivered: {name} is no longer configured",
+                metrics.len()
+            ),
+        }
+    }
+}
+
+/// Starts every input as its `startup_error_behavior` asks for, and returns those that run.
+pub(super) fn start_inputs(
+    inputs: Vec<RunningInput>,
+    to_junction: &Sender<Vec<Metric>>,
+    daemon: bool,
+    system: &System,
+) -> Result<Vec<RunningInput>, StartupError> {
+    log::debug!(target: "agent", "Starting service inputs");
+    let mut running: Vec<RunningInput> = Vec::new();
+    for mut input in inputs {
+        let precision = input.timing.service_precision;
+        let Err(source) = input.start(to_junction, precision, system) else {
+            running.push(input);
+            continue;
+        };
+        let name = input.log.name().to_owned();
+        match input.startup_error_behavior {
+            _ if !daemon => {
+                log::error!(target: "agent", "Starting input {name}: {source}");
+                input.report_start(&source);
+            }
+            StartupErrorBehavior::Retry if source.retryable => {
+                input.log.info(format_args!("Startup failed: {source}; retrying..."));
+                running.push(input);
+            }
+            StartupErrorBehavior::Ignore | StartupErrorBehavior::Probe => log::info!(
+                target: "agent",
+                "Failed to start {name}, shutting down plugin: {source}"
+            ),
+            _ => {
+                running.iter_mut().for_each(RunningInput::stop);
+                return Err(StartupError::Start { name, source });
+            }
+        }
+    }
+    Ok(running)
+}
