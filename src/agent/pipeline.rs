@@ -237,3 +237,6 @@ fn watched_output(output: &RunningOutput) -> Arc<Watched> {
         log::warn!(target: "agent", "[{name:?}] did not complete within its flush interval");
     })
 }
+
+#[cfg(test)]
+mod tests;
