@@ -1,1 +1,7 @@
-//! (being written)
+//! `telegraf.conf` text to what the agent runs.
+//!
+//! The way of a file: its bytes become [`text`] without comments, TOML [`toml`] tables with the
+//! place of every key, …
+
+mod text;
+pub mod toml;
