@@ -1,1 +1,3 @@
-//! (being written)
+//! The command lines of both programs.
+
+pub mod logging;

@@ -124,6 +124,11 @@ impl Host {
     pub fn clock_ticks_per_second(&self) -> u64 {
         rustix::param::clock_ticks_per_second()
     }
+
+    /// The size of a page of memory.
+    pub fn page_size_bytes(&self) -> u64 {
+        rustix::param::page_size() as u64
+    }
 }
 
 #[cfg(test)]

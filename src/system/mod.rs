@@ -7,10 +7,12 @@ mod clock;
 pub mod fake;
 mod host;
 mod random;
+mod rotating_file;
 
 pub use clock::{Clock, RealClock};
 pub use host::{Host, HostRoots, Root};
 pub use random::Random;
+pub use rotating_file::{Archives, RotatingFile, Rotation};
 
 use std::sync::Arc;
 

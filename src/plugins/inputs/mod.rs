@@ -1,6 +1,9 @@
 //! Plugins that bring metrics in.
 
+pub mod cpu;
+pub mod mem;
+
 use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
-pub static ALL: &[&Declaration<dyn Input>] = &[];
+pub static ALL: &[&Declaration<dyn Input>] = &[&cpu::PLUGIN, &mem::PLUGIN];

@@ -1,0 +1,125 @@
+//! How the memory is used.
+//!
+//! # References
+//! Telegraf's `inputs.mem`, whose `used` is total less available since 1.36; proc(5).
+
+mod meminfo;
+
+use serde::{Deserialize, Serialize};
+
+use crate::metric::{Metric, ValueType};
+use crate::plugin::{Accumulator, Build, BuildError, Context, Declaration, Input, PluginError};
+use crate::system::{Root, System};
+use meminfo::Meminfo;
+
+/// Declares `inputs.mem`.
+pub static PLUGIN: Declaration<dyn Input> =
+    Declaration::new::<Config>("mem", include_str!("sample.conf"));
+
+/// Fields with the lines of the file that they are taken from as they stand.
+const PLAIN_FIELDS: [(&str, &str); 27] = [
+    ("active", "Active"),
+    ("buffered", "Buffers"),
+    ("commit_limit", "CommitLimit"),
+    ("committed_as", "Committed_AS"),
+    ("dirty", "Dirty"),
+    ("free", "MemFree"),
+    ("high_free", "HighFree"),
+    ("high_total", "HighTotal"),
+    ("huge_page_size", "Hugepagesize"),
+    ("huge_pages_free", "HugePages_Free"),
+    ("huge_pages_total", "HugePages_Total"),
+    ("inactive", "Inactive"),
+    ("low_free", "LowFree"),
+    ("low_total", "LowTotal"),
+    ("mapped", "Mapped"),
+    ("page_tables", "PageTables"),
+    ("shared", "Shmem"),
+    ("slab", "Slab"),
+    ("sreclaimable", "SReclaimable"),
+    ("sunreclaim", "SUnreclaim"),
+    ("swap_cached", "SwapCached"),
+    ("swap_free", "SwapFree"),
+    ("swap_total", "SwapTotal"),
+    ("vmalloc_chunk", "VmallocChunk"),
+    ("vmalloc_total", "VmallocTotal"),
+    ("vmalloc_used", "VmallocUsed"),
+    ("write_back", "Writeback"),
+];
+
+/// What `collect_extended` adds.
+const EXTENDED_FIELDS: [(&str, &str); 6] = [
+    ("active_file", "Active(file)"),
+    ("inactive_file", "Inactive(file)"),
+    ("active_anon", "Active(anon)"),
+    ("inactive_anon", "Inactive(anon)"),
+    ("unevictable", "Unevictable"),
+    ("percpu", "Percpu"),
+];
+
+/// The settings of `inputs.mem`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    collect_extended: bool,
+}
+
+impl Build<dyn Input> for Config {
+    fn build(self, context: &Context<'_>) -> Result<Box<dyn Input>, BuildError> {
+        let system = context.system.clone();
+        Ok(Box::new(Mem { config: self, system, buffer: Vec::new() }))
+    }
+}
+
+struct Mem {
+    config: Config,
+    system: System,
+    buffer: Vec<u8>,
+}
+
+impl Input for Mem {
+    fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), PluginError> {
+        let metric = self
+            .read(accumulator)
+            .map_err(|error| format!("error getting virtual memory info: {error}"))?;
+        accumulator.add(metric);
+        Ok(())
+    }
+}
+
+impl Mem {
+    fn read(&mut self, accumulator: &Accumulator<'_>) -> Result<Metric, PluginError> {
+        self.system.host.read(Root::Proc, "meminfo", &mut self.buffer)?;
+        let text = String::from_utf8_lossy(&self.buffer);
+        let meminfo = Meminfo::parse(&text)?;
+        let total = meminfo.get("MemTotal");
+        let available = meminfo.available(|| self.low_watermark_bytes());
+        let used = total.saturating_sub(available);
+        let percent = |part: u64| 100.0 * part as f64 / total as f64;
+
+        let mut metric = Metric::new("mem", accumulator.now()).with_type(ValueType::Gauge);
+        metric.set_field("total", total);
+        metric.set_field("available", available);
+        metric.set_field("used", used);
+        metric.set_field("used_percent", percent(used));
+        metric.set_field("available_percent", percent(available));
+        metric.set_field("cached", meminfo.cached());
+        metric.set_field("write_back_tmp", meminfo.get("WritebackTmp"));
+        for (field, line) in PLAIN_FIELDS {
+            metric.set_field(field, meminfo.get(line));
+        }
+        if self.config.collect_extended {
+            for (field, line) in EXTENDED_FIELDS {
+                metric.set_field(field, meminfo.get(line));
+            }
+        }
+        Ok(metric)
+    }
+
+    fn low_watermark_bytes(&self) -> Option<u64> {
+        let mut zoneinfo = Vec::new();
+        self.system.host.read(Root::Proc, "zoneinfo", &mut zoneinfo).ok()?;
+        let pages = meminfo::low_watermark_pages(&String::from_utf8_lossy(&zoneinfo));
+        Some(pages.saturating_mul(self.system.host.page_size_bytes()))
+    }
+}
