@@ -1,0 +1,99 @@
+//! What the agent says when it starts: people grep these lines.
+
+use crate::agent::plan::Plan;
+use crate::metric::Tag;
+use crate::plugin::settings::format_duration;
+use crate::plugins;
+
+/// The version of Telegraf whose behaviour this program keeps.
+pub const TELEGRAF_VERSION: &str = "1.40.0";
+
+/// The names of the plugins that were loaded, by kind, in file order.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Inputs.
+    pub inputs: Vec<String>,
+    /// Aggregators.
+    pub aggregators: Vec<String>,
+    /// Processors.
+    pub processors: Vec<String>,
+    /// Outputs.
+    pub outputs: Vec<String>,
+}
+
+/// Whether outputs take part in this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputUse {
+    /// They are written to.
+    Used,
+    /// `--test` prints instead.
+    Unused,
+}
+
+/// Logs what was loaded.
+pub fn log_loaded(loaded: &Loaded, outputs: OutputUse, tags: &[Tag]) {
+    log::info!(
+        target: "",
+        "Starting metric-agent {} (compatible with Telegraf {TELEGRAF_VERSION})",
+        env!("CARGO_PKG_VERSION")
+    );
+    log::info!(
+        target: "",
+        "Available plugins: {} inputs, {} aggregators, {} processors, {} parsers, {} outputs, 0 secret stores",
+        plugins::inputs::ALL.len(),
+        plugins::aggregators::ALL.len(),
+        plugins::processors::ALL.len(),
+        plugins::parsers::ALL.len(),
+        plugins::outputs::ALL.len(),
+    );
+    log::info!(target: "", "Loaded inputs:{}", counted(&loaded.inputs));
+    log::info!(target: "", "Loaded aggregators:{}", counted(&loaded.aggregators));
+    log::info!(target: "", "Loaded processors:{}", counted(&loaded.processors));
+    log::info!(target: "", "Loaded secretstores:");
+    match outputs {
+        OutputUse::Used => log::info!(target: "", "Loaded outputs:{}", counted(&loaded.outputs)),
+        OutputUse::Unused => {
+            log::warn!(target: "", "Outputs are not used in testing mode!");
+        }
+    }
+    let tags: Vec<_> = tags.iter().map(|tag| format!("{}={}", tag.key, tag.value)).collect();
+    log::info!(target: "", "Tags enabled: {}", tags.join(" "));
+}
+
+/// Logs the settings of a daemon.
+pub fn log_config(plan: &Plan) {
+    let agent = &plan.agent;
+    log::info!(
+        target: "agent",
+        "Config: Interval:{}, Quiet:{}, Hostname:{:?}, Flush Interval:{}",
+        format_duration(agent.interval.nanos()),
+        agent.quiet,
+        plan.hostname,
+        format_duration(agent.flush_interval.nanos()),
+    );
+}
+
+/// Names sorted, each once with its count: ` cpu mem (2x)`.
+fn counted(names: &[String]) -> String {
+    let mut sorted: Vec<&str> = names.iter().map(String::as_str).collect();
+    sorted.sort_unstable();
+    sorted
+        .chunk_by(|a, b| a == b)
+        .map(|same| match same.len() {
+            1 => format!(" {}", same[0]),
+            count => format!(" {} ({count}x)", same[0]),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugins_are_listed_sorted_and_counted() {
+        let names = ["swap", "mem", "cpu", "mem"].map(str::to_owned);
+        assert_eq!(counted(&names), " cpu mem (2x) swap");
+        assert_eq!(counted(&[]), "");
+    }
+}

@@ -1,0 +1,371 @@
+//! Command lines as tables: one list of self-describing flags per program, from which the parser,
+//! `--help` and the README's reference come.
+//!
+//! Flags are taken with one dash or two, `--flag=value` or `--flag value`, and before or behind
+//! the words that name a command, as programs written in Go take them. Switches also take a
+//! value: `--test=false`.
+
+use std::ffi::OsString;
+
+use clap::builder::{PossibleValuesParser, StyledStr, TypedValueParser, ValueParser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+/// What follows a flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// Nothing, or `=true` or `=false`.
+    Switch,
+    /// A value, called so in the help; the last one counts.
+    Value(&'static str),
+    /// A value, called so in the help; all of them count.
+    Values(&'static str),
+    /// A whole number, called so in the help.
+    Number(&'static str),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+/// One flag of a program.
+#[derive(Debug, Clone, Copy)]
+pub struct Flag {
+    /// Its name without dashes.
+    pub name: &'static str,
+    /// A single letter for it, with one dash.
+    pub letter: Option<char>,
+    /// What follows it.
+    pub takes: Takes,
+    /// What counts if it is left out, in the words of the help; empty if that needs no saying.
+    pub default: &'static str,
+    /// The heading it stands under.
+    pub heading: &'static str,
+    /// What it does: imperative, no period at the end.
+    pub help: &'static str,
+}
+
+/// One command of a program: the words that name it and what it does.
+#[derive(Debug, Clone, Copy)]
+pub struct Word {
+    /// How it is called, such as `config check`.
+    pub usage: &'static str,
+    /// What it does: imperative, no period at the end.
+    pub help: &'static str,
+}
+
+/// A program's command line.
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
+    /// The program's name.
+    pub name: &'static str,
+    /// What it is, in a sentence.
+    pub about: &'static str,
+    /// Commands; a program without any takes no words.
+    pub words: &'static [Word],
+    /// Flags in the order of the help.
+    pub flags: &'static [Flag],
+    /// What stands below the flags in the help: examples, exit codes.
+    pub after_help: &'static str,
+}
+
+/// A parsed command line.
+#[derive(Debug)]
+pub struct Parsed {
+    matches: ArgMatches,
+}
+
+/// Why the program does not go on: help was asked for, or the command line is wrong.
+#[derive(Debug)]
+pub enum Stop {
+    /// The help to print on standard output.
+    Help(String),
+    /// What is wrong, with the usage behind it.
+    Wrong {
+        /// What is wrong.
+        message: String,
+        /// How it is right.
+        usage: String,
+    },
+}
+
+const WORDS: &str = "WORDS";
+
+impl Program {
+    /// Parses the arguments behind the program's name.
+    ///
+    /// # Errors
+    /// [`Stop`] if help was asked for or an argument is wrong.
+    pub fn parse(&self, arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, Stop> {
+        let arguments = arguments.into_iter().map(|argument| self.with_two_dashes(argument));
+        let mut command = self.command();
+        let arguments = std::iter::once(OsString::from(self.name)).chain(arguments);
+        match command.try_get_matches_from_mut(arguments) {
+            Ok(matches) => Ok(Parsed { matches }),
+            Err(error) if error.kind() == clap::error::ErrorKind::DisplayHelp => {
+                Err(Stop::Help(self.help()))
+            }
+            Err(error) => {
+                let text = error.render().to_string();
+                let message = text.lines().next().unwrap_or_default();
+                let message = message.strip_prefix("error: ").unwrap_or(message).to_owned();
+                // The tip, where clap has one, is worth more than its usage line.
+                let tip = text.lines().map(str::trim).find_map(|line| line.strip_prefix("tip: "));
+                let message = match tip {
+                    Some(tip) => format!("{message}; {tip}"),
+                    None => message,
+                };
+                Err(Stop::Wrong { message, usage: self.help() })
+            }
+        }
+    }
+
+    /// The text of `--help`.
+    pub fn help(&self) -> String {
+        self.command().render_help().to_string()
+    }
+
+    /// The flags as tables for the README, a heading each.
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        let mut heading = "";
+        for flag in self.flags {
+            if flag.heading != heading {
+                heading = flag.heading;
+                text.push_str(&format!(
+                    "\n**{heading}**\n\n| flag | meaning | default |\n|---|---|---|\n"
+                ));
+            }
+            let value = match flag.takes {
+                Takes::Switch => String::new(),
+                Takes::Value(name) | Takes::Values(name) | Takes::Number(name) => {
+                    format!(" {name}")
+                }
+                Takes::Choice(words) => format!(" {}", words.join("\\|")),
+            };
+            let letter = flag.letter.map(|letter| format!("`-{letter}`, ")).unwrap_or_default();
+            let default = match flag.default {
+                "" => String::new(),
+                default => format!("`{default}`"),
+            };
+            let help = flag.help.replace('|', "\\|");
+            text.push_str(&format!("| {letter}`--{}{value}` | {help} | {default} |\n", flag.name));
+        }
+        text
+    }
+
+    /// Turns `-config` into `--config` for names in the table; letters and values stay.
+    fn with_two_dashes(&self, argument: OsString) -> OsString {
+        let Some(text) = argument.to_str() else { return argument };
+        let Some(name) = text.strip_prefix('-') else { return argument };
+        let name = name.split('=').next().unwrap_or_default();
+        let is_long = name == "help" || self.flags.iter().any(|flag| flag.name == name);
+        if name.len() > 1 && is_long { format!("-{text}").into() } else { argument }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(self.name)
+            .about(self.about)
+            .disable_version_flag(true)
+            .disable_help_flag(true)
+            .arg(
+                Arg::new("help")
+                    .long("help")
+                    .short('h')
+                    .action(ArgAction::Help)
+                    .help("Show this help"),
+            )
+            .after_help(self.after_help);
+        if !self.words.is_empty() {
+            command = command
+                .override_usage(format!("{} [FLAGS] [COMMAND]", self.name))
+                .before_help(self.words_help())
+                .arg(Arg::new(WORDS).num_args(0..).hide(true).value_parser(value_parser!(String)));
+        }
+        command.args(self.flags.iter().map(argument))
+    }
+
+    fn words_help(&self) -> StyledStr {
+        let width = self.words.iter().map(|word| word.usage.len()).max().unwrap_or(0);
+        let lines: Vec<_> = self
+            .words
+            .iter()
+            .map(|word| format!("  {:width$}  {}", word.usage, word.help))
+            .collect();
+        format!("Commands:\n{}", lines.join("\n")).into()
+    }
+}
+
+fn argument(flag: &'static Flag) -> Arg {
+    let help = match flag.default {
+        "" => flag.help.to_owned(),
+        default => format!("{} [default: {default}]", flag.help),
+    };
+    let argument = Arg::new(flag.name).long(flag.name).help(help).help_heading(flag.heading);
+    let argument = match flag.letter {
+        Some(letter) => argument.short(letter),
+        None => argument,
+    };
+    match flag.takes {
+        Takes::Switch => argument
+            .action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .hide_possible_values(true)
+            .value_name("BOOL")
+            .value_parser(switch_parser()),
+        Takes::Value(name) => {
+            argument.action(ArgAction::Set).value_name(name).overrides_with(flag.name)
+        }
+        Takes::Values(name) => argument.action(ArgAction::Append).value_name(name),
+        Takes::Number(name) => argument
+            .action(ArgAction::Set)
+            .value_name(name)
+            .allow_negative_numbers(true)
+            .value_parser(value_parser!(i64)),
+        Takes::Choice(words) => argument
+            .action(ArgAction::Set)
+            .value_parser(PossibleValuesParser::new(words))
+            .value_name("WORD"),
+    }
+}
+
+/// The spellings of Go's `strconv.ParseBool`.
+fn switch_parser() -> ValueParser {
+    let spellings =
+        ["true", "false", "1", "0", "t", "f", "T", "F", "TRUE", "FALSE", "True", "False"];
+    PossibleValuesParser::new(spellings)
+        .map(|word| matches!(word.as_str(), "true" | "1" | "t" | "T" | "TRUE" | "True"))
+        .into()
+}
+
+impl Parsed {
+    /// The words that name a command and its arguments.
+    pub fn words(&self) -> Vec<&str> {
+        match self.matches.try_get_many::<String>(WORDS) {
+            Ok(Some(words)) => words.map(String::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a switch is on.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.matches.get_one::<bool>(name).copied().unwrap_or(false)
+    }
+
+    /// The value of a flag, if it was given.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.matches.get_one::<String>(name).map(String::as_str)
+    }
+
+    /// All values of a flag, in the order they were given.
+    pub fn values(&self, name: &str) -> Vec<String> {
+        self.matches.get_many::<String>(name).into_iter().flatten().cloned().collect()
+    }
+
+    /// The number of a flag, if it was given.
+    pub fn number(&self, name: &str) -> Option<i64> {
+        self.matches.get_one::<i64>(name).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROGRAM: Program = Program {
+        name: "prog",
+        about: "Does things.",
+        words: &[Word { usage: "config check", help: "Check it" }],
+        flags: &[
+            Flag {
+                name: "config",
+                letter: None,
+                takes: Takes::Values("FILE"),
+                default: "",
+                heading: "Configuration",
+                help: "Read this file",
+            },
+            Flag {
+                name: "test",
+                letter: None,
+                takes: Takes::Switch,
+                default: "",
+                heading: "Running",
+                help: "Only test",
+            },
+            Flag {
+                name: "test-wait",
+                letter: Some('w'),
+                takes: Takes::Number("SECONDS"),
+                default: "0",
+                heading: "Running",
+                help: "Wait",
+            },
+            Flag {
+                name: "format",
+                letter: None,
+                takes: Takes::Choice(&["raw", "csv"]),
+                default: "raw",
+                heading: "Running",
+                help: "Write so",
+            },
+        ],
+        after_help: "",
+    };
+
+    fn parse(arguments: &[&str]) -> Result<Parsed, Stop> {
+        PROGRAM.parse(arguments.iter().map(OsString::from))
+    }
+
+    fn wrong(arguments: &[&str]) -> String {
+        match parse(arguments) {
+            Err(Stop::Wrong { message, .. }) => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_dash_and_two_and_both_ways_of_giving_a_value_are_taken() {
+        for arguments in [
+            ["--config", "a", "--config", "b"].as_slice(),
+            &["-config", "a", "-config=b"],
+            &["--config=a", "config", "check", "--config=b"],
+        ] {
+            assert_eq!(parse(arguments).unwrap().values("config"), ["a", "b"], "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn switches_take_a_value_only_behind_an_equals_sign() {
+        assert!(parse(&["-test"]).unwrap().is_on("test"));
+        assert!(!parse(&["--test=false"]).unwrap().is_on("test"));
+        assert!(!parse(&[]).unwrap().is_on("test"));
+        let parsed = parse(&["--test", "config"]).unwrap();
+        assert_eq!((parsed.is_on("test"), parsed.words()), (true, vec!["config"]));
+    }
+
+    #[test]
+    fn numbers_and_letters_are_read() {
+        assert_eq!(parse(&["-w", "5"]).unwrap().number("test-wait"), Some(5));
+        assert_eq!(parse(&["-test-wait", "-1"]).unwrap().number("test-wait"), Some(-1));
+        assert!(wrong(&["--test-wait", "five"]).contains("five"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_the_nearest_right_thing() {
+        let message = wrong(&["--confg", "x"]);
+        assert!(message.contains("--confg") && message.contains("'--config'"), "{message}");
+        let message = wrong(&["--format", "cvs"]);
+        assert!(message.contains("cvs"), "{message}");
+    }
+
+    #[test]
+    fn the_help_names_every_flag_and_command() {
+        let Err(Stop::Help(help)) = parse(&["-h"]) else { panic!("no help") };
+        for part in
+            ["--config <FILE>", "config check", "[default: raw]", "Running:", "Does things."]
+        {
+            assert!(help.contains(part), "{part} in {help}");
+        }
+        assert!(matches!(parse(&["-help"]), Err(Stop::Help(_))));
+    }
+}

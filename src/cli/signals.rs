@@ -1,0 +1,71 @@
+//! Signals as messages.
+//!
+//! The handlers are installed by the first line of `main`, so that a signal that comes while the
+//! program still starts waits for it instead of ending it.
+
+use std::io;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+
+use crate::agent::thread;
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM, SIGINT: finish and end.
+    Stop,
+    /// SIGHUP: read the configuration again.
+    Reload,
+    /// SIGUSR1: write what is waiting.
+    Flush,
+}
+
+/// The signals of this process.
+pub struct Signals {
+    /// Every signal in the order it came.
+    pub received: Receiver<Signal>,
+    /// Closes at the first signal that asks to stop, for waits deep in the program.
+    pub stopping: Receiver<()>,
+}
+
+impl Signals {
+    /// Installs the handlers.
+    ///
+    /// A second signal that asks to stop ends the process at once with `128 + signal`, as the
+    /// shell counts death by a signal.
+    ///
+    /// # Errors
+    /// If the system has no room for the pipe or the thread that this takes.
+    pub fn install() -> io::Result<Signals> {
+        let signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
+        let (sender, received) = unbounded();
+        let (stop, stopping) = bounded(0);
+        let thread = thread::spawn("signals", move || forward(signals, &sender, stop))?;
+        // It ends with the process; there is nothing to wait for.
+        std::mem::forget(thread);
+        Ok(Signals { received, stopping })
+    }
+
+    /// Whether a signal that asks to stop has come.
+    pub fn is_stopping(&self) -> bool {
+        matches!(self.stopping.try_recv(), Err(error) if error.is_disconnected())
+    }
+}
+
+fn forward(mut signals: signal_hook::iterator::Signals, sender: &Sender<Signal>, stop: Sender<()>) {
+    let mut stop = Some(stop);
+    for signal in signals.forever() {
+        let message = match signal {
+            SIGHUP => Signal::Reload,
+            SIGUSR1 => Signal::Flush,
+            _ => Signal::Stop,
+        };
+        if message == Signal::Stop && stop.take().is_none() {
+            log::warn!(target: "", "A second signal ends the process at once; what was not written is lost");
+            std::process::exit(128 + signal);
+        }
+        // The receiver is gone when the program is about to end anyway.
+        let _ = sender.send(message);
+    }
+}
