@@ -3,9 +3,11 @@
 //! # References
 //! Telegraf's `metric.go` for the model; the InfluxDB line protocol reference for the types.
 
+mod float;
 mod timestamp;
 mod value;
 
+pub use float::{PlainFloat, push_plain_float};
 pub use timestamp::Timestamp;
 pub use value::Value;
 
