@@ -3,11 +3,16 @@
 //! # References
 //! Telegraf's `metric.go` for the model; the InfluxDB line protocol reference for the types.
 
+mod float;
 mod timestamp;
 mod value;
 
+pub use float::{PlainFloat, push_plain_float};
 pub use timestamp::Timestamp;
 pub use value::Value;
+
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 
 use compact_str::CompactString;
 
@@ -68,6 +73,28 @@ impl Metric {
             tags: Vec::new(),
             fields: Vec::new(),
         }
+    }
+
+    /// Makes a metric from tags and fields in the order they were read.
+    ///
+    /// Where a key comes twice the last value wins; a field keeps the place of the first. Unlike
+    /// setting one after the other this takes no quadratic time on input that holds very many.
+    pub fn from_lists(
+        name: impl Into<CompactString>,
+        time: Timestamp,
+        mut tags: Vec<Tag>,
+        mut fields: Vec<Field>,
+    ) -> Metric {
+        if !tags.is_sorted_by(|a, b| a.key < b.key) {
+            // The sort is stable: after the turn the last of equal keys stands first and is kept.
+            tags.reverse();
+            tags.sort_by(|a, b| a.key.cmp(&b.key));
+            tags.dedup_by(|later, kept| later.key == kept.key);
+        }
+        if has_double_key(&fields) {
+            fields = merge_double_keys(fields);
+        }
+        Metric { name: name.into(), time, value_type: ValueType::Untyped, tags, fields }
     }
 
     /// Sets the value type; for building a metric in one expression.
@@ -173,9 +200,60 @@ impl Metric {
     }
 }
 
+fn has_double_key(fields: &[Field]) -> bool {
+    /// Up to this many fields comparing all pairs is faster than hashing.
+    const FEW: usize = 24;
+    if fields.len() <= FEW {
+        return (1..fields.len())
+            .any(|at| fields[..at].iter().any(|earlier| earlier.key == fields[at].key));
+    }
+    let mut seen = HashSet::with_capacity(fields.len());
+    !fields.iter().all(|field| seen.insert(field.key.as_str()))
+}
+
+fn merge_double_keys(fields: Vec<Field>) -> Vec<Field> {
+    let mut places = HashMap::with_capacity(fields.len());
+    let mut merged: Vec<Field> = Vec::with_capacity(fields.len());
+    for field in fields {
+        match places.entry(field.key.clone()) {
+            Entry::Occupied(place) => {
+                let place: usize = *place.get();
+                merged[place].value = field.value;
+            }
+            Entry::Vacant(free) => {
+                free.insert(merged.len());
+                merged.push(field);
+            }
+        }
+    }
+    merged
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_are_taken_as_if_set_one_after_the_other() {
+        // 40 keys, each twice, is beyond the size at which keys are hashed.
+        for count in [1_usize, 3, 40] {
+            let keys: Vec<_> = (0..2 * count).map(|at| format!("k{}", (at * 7) % count)).collect();
+            let tags = keys
+                .iter()
+                .enumerate()
+                .map(|(at, key)| Tag { key: key.into(), value: at.to_string().into() });
+            let fields = keys
+                .iter()
+                .enumerate()
+                .map(|(at, key)| Field { key: key.into(), value: Value::Integer(at as i64) });
+            let mut expected = Metric::new("m", Timestamp::EPOCH);
+            tags.clone().for_each(|tag| expected.set_tag(tag.key, tag.value));
+            fields.clone().for_each(|field| expected.set_field(field.key, field.value));
+            let metric =
+                Metric::from_lists("m", Timestamp::EPOCH, tags.collect(), fields.collect());
+            assert_eq!(metric, expected);
+        }
+    }
 
     #[test]
     fn tags_stay_sorted_and_distinct() {

@@ -13,6 +13,7 @@ mod context;
 mod declaration;
 mod error;
 mod log;
+mod quote;
 pub mod settings;
 mod statistics;
 
@@ -21,6 +22,7 @@ pub use context::{Context, Formats};
 pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind};
 pub use error::{BuildError, ConnectError, PluginError, Rejection, StartError, WriteError};
 pub use log::PluginLog;
+pub use quote::Quoted;
 pub use statistics::{Counter, Statistic, Statistics};
 
 use crate::metric::Metric;

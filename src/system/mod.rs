@@ -4,12 +4,14 @@
 //! that point at captured trees. `clippy.toml` bans the ambient ways around these doors.
 
 mod clock;
+mod errno;
 pub mod fake;
 mod host;
 mod random;
 mod rotating_file;
 
 pub use clock::{Clock, RealClock};
+pub use errno::ErrorWords;
 pub use host::{Host, HostRoots, Root};
 pub use random::Random;
 pub use rotating_file::{Archives, RotatingFile, Rotation};

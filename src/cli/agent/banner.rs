@@ -1,5 +1,6 @@
 //! What the agent says when it starts: people grep these lines.
 
+use crate::agent::options::AgentOptions;
 use crate::agent::plan::Plan;
 use crate::metric::Tag;
 use crate::plugin::settings::format_duration;
@@ -71,6 +72,18 @@ pub fn log_config(plan: &Plan) {
         plan.hostname,
         format_duration(agent.flush_interval.nanos()),
     );
+}
+
+/// Warns that a default will change, as Telegraf does, unless the option is set.
+pub fn log_processor_default(agent: &AgentOptions) {
+    if agent.skip_processors_after_aggregators.is_none() {
+        log::warn!(
+            target: "agent",
+            "The default value of 'skip_processors_after_aggregators' will change to 'true' with \
+             Telegraf v1.40.0! If you need the current default behavior, please explicitly set \
+             the option to 'false'!"
+        );
+    }
 }
 
 /// Names sorted, each once with its count: ` cpu mem (2x)`.

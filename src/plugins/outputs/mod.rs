@@ -1,6 +1,9 @@
 //! Plugins that take metrics out.
 
+pub mod discard;
+pub mod file;
+
 use crate::plugin::{Declaration, Output};
 
 /// Every output, sorted by name.
-pub static ALL: &[&Declaration<dyn Output>] = &[];
+pub static ALL: &[&Declaration<dyn Output>] = &[&discard::PLUGIN, &file::PLUGIN];

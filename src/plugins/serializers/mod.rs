@@ -1,6 +1,8 @@
 //! Formats that metrics go out in.
 
+pub mod influx;
+
 use crate::plugin::{Declaration, Serializer};
 
 /// Every serializer, sorted by name.
-pub static ALL: &[&Declaration<dyn Serializer>] = &[];
+pub static ALL: &[&Declaration<dyn Serializer>] = &[&influx::PLUGIN];

@@ -1,0 +1,185 @@
+//! metric-agent's command line: what was asked for, and doing it.
+
+mod banner;
+pub mod flags;
+mod list;
+mod load;
+mod pidfile;
+mod run;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use log::LevelFilter;
+
+use crate::agent::startup::StartupError;
+use crate::cli::flags::{Parsed, Stop};
+use crate::cli::logging::{self, LogError};
+use crate::cli::signals::Signals;
+use crate::config::ConfigErrors;
+use crate::system::System;
+
+/// What a run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RunMode {
+    /// Gathers until a signal ends it.
+    Daemon,
+    /// Gathers once and writes to the outputs.
+    Once { wait_seconds: u32 },
+    /// Gathers once and prints.
+    Test { wait_seconds: u32 },
+}
+
+/// A command line that makes sense.
+#[derive(Debug)]
+struct Arguments {
+    sources: crate::config::Sources,
+    environment: crate::config::EnvironmentHandling,
+    input_filter: Vec<String>,
+    output_filter: Vec<String>,
+    mode: RunMode,
+    /// The level that flags ask for, which beats the configuration's.
+    level: Option<LevelFilter>,
+    pidfile: Option<PathBuf>,
+}
+
+/// Why the program ends with an error.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Config(#[from] ConfigErrors),
+    #[error("{0}")]
+    Log(#[from] LogError),
+    #[error("[telegraf] Error running agent: {0}")]
+    Run(StartupError),
+    #[error("[telegraf] Error running agent: input plugins recorded {0} errors")]
+    InputsFailed(u64),
+    #[error("[telegraf] Error running agent: output plugins unable to send {0} metrics")]
+    Unsent(u64),
+    #[error("writing to standard output: {0}")]
+    Print(#[from] std::io::Error),
+}
+
+impl CliError {
+    /// Logs the error; one of a configuration takes a line for each thing that is wrong.
+    fn log(&self) {
+        for line in self.to_string().lines() {
+            log::error!(target: "", "{line}");
+        }
+    }
+}
+
+/// Runs metric-agent; `arguments` are those behind the program's name.
+pub fn main(
+    arguments: impl IntoIterator<Item = OsString>,
+    signals: std::io::Result<Signals>,
+    system: &System,
+) -> ExitCode {
+    logging::start(LevelFilter::Info);
+    let result = match flags::PROGRAM.parse(arguments) {
+        Ok(parsed) => dispatch(&parsed, signals, system),
+        Err(Stop::Help(help)) => list::print(&help).map_err(CliError::from),
+        Err(Stop::Wrong { message, usage }) => {
+            // Telegraf prints its usage on standard output here; the error itself comes last.
+            let _ = list::print(&usage);
+            Err(CliError::Usage(message))
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CliError::Print(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            error.log();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(
+    parsed: &Parsed,
+    signals: std::io::Result<Signals>,
+    system: &System,
+) -> Result<(), CliError> {
+    let words = parsed.words();
+    match words.as_slice() {
+        _ if parsed.is_on("version") => Ok(list::version()?),
+        _ if parsed.is_on("sample-config") => Ok(list::sample_config(parsed)?),
+        _ if parsed.is_on("input-list") => Ok(list::plugins(Some("inputs"))?),
+        _ if parsed.is_on("output-list") => Ok(list::plugins(Some("outputs"))?),
+        [] => {
+            let arguments = run_arguments(parsed)?;
+            run::run(&arguments, system, &signals?)
+        }
+        ["version", ..] => Ok(list::version()?),
+        ["help" | "h", ..] => Ok(list::print(&flags::PROGRAM.help())?),
+        ["plugins"] => Ok(list::plugins(None)?),
+        ["plugins", kind, ..] => Ok(list::plugins(Some(kind))?),
+        ["config", "check", ..] => load::check(&run_arguments(parsed)?, system),
+        // Telegraf prints the sample for any other word behind `config`.
+        ["config", ..] => Ok(list::sample_config(parsed)?),
+        [word, ..] => Err(CliError::Usage(format!("unknown command {word:?}"))),
+    }
+}
+
+fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
+    use crate::config::EnvironmentHandling;
+
+    let strict = parsed.is_on("strict-env-handling");
+    let non_strict = parsed.is_on("non-strict-env-handling");
+    let environment = match (strict, non_strict) {
+        (true, true) => {
+            return Err(CliError::Usage(
+                "--strict-env-handling and --non-strict-env-handling exclude each other".into(),
+            ));
+        }
+        (_, true) => EnvironmentHandling::NonStrict,
+        _ => EnvironmentHandling::Strict,
+    };
+    if !strict && !non_strict {
+        log::warn!(
+            target: "",
+            "Strict environment variable handling is the default, as in Telegraf since v1.38.0; \
+             variables in strings convert to the type of their option. If a configuration needs \
+             more than that, add the --non-strict-env-handling flag."
+        );
+    }
+    let environment = if parsed.is_on("old-env-behavior") {
+        environment.with_old_behavior()
+    } else {
+        environment
+    };
+    let level = match (parsed.is_on("quiet"), parsed.is_on("debug")) {
+        (true, _) => Some(LevelFilter::Error),
+        (false, true) => Some(LevelFilter::Debug),
+        (false, false) => None,
+    };
+    if let Some(level) = level {
+        logging::start(level);
+    }
+    let wait_seconds = parsed.number("test-wait").unwrap_or(0);
+    let wait_seconds = u32::try_from(wait_seconds).map_err(|_| {
+        CliError::Usage(format!("--test-wait takes a number of seconds, found {wait_seconds}"))
+    })?;
+    let mode = match (parsed.is_on("once"), parsed.is_on("test") || wait_seconds > 0) {
+        (true, _) => RunMode::Once { wait_seconds },
+        (false, true) => RunMode::Test { wait_seconds },
+        (false, false) => RunMode::Daemon,
+    };
+    Ok(Arguments {
+        sources: crate::config::Sources {
+            files: parsed.values("config"),
+            directories: parsed.values("config-directory"),
+        },
+        environment,
+        input_filter: list::names(parsed.value("input-filter")),
+        output_filter: list::names(parsed.value("output-filter")),
+        mode,
+        level,
+        pidfile: parsed.value("pidfile").map(PathBuf::from),
+    })
+}
