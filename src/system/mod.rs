@@ -3,6 +3,7 @@
 //! The programs build the real ones once in `bin/`; tests use [`fake::FakeClock`] and host roots
 //! that point at captured trees. `clippy.toml` bans the ambient ways around these doors.
 
+mod archives;
 mod clock;
 mod errno;
 pub mod fake;
@@ -10,11 +11,12 @@ mod host;
 mod random;
 mod rotating_file;
 
+pub use archives::Archives;
 pub use clock::{Clock, RealClock};
 pub use errno::ErrorWords;
 pub use host::{Host, HostRoots, Root};
 pub use random::Random;
-pub use rotating_file::{Archives, RotatingFile, Rotation};
+pub use rotating_file::{RotatingFile, Rotation};
 
 use std::sync::Arc;
 

@@ -1,11 +1,7 @@
 //! A file that is appended to and set aside when it gets too old or too large.
 //!
-//! The file set aside is called `stem.DATE-SECONDS.ext`, as Telegraf names it: the day in UTC and
-//! the seconds since 1970, for logs as for `outputs.file`.
-//!
 //! # References
-//! Telegraf's `internal/rotate`. One difference on purpose: two rotations within a second keep
-//! both files, where the original overwrites the first.
+//! Telegraf's `internal/rotate`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -14,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Clock;
+use super::{Archives, Clock};
 use crate::metric::Timestamp;
 
 /// When a file is set aside, and how many of those stay.
@@ -24,23 +20,14 @@ pub struct Rotation {
     pub interval: Duration,
     /// How large a file gets, in bytes; zero is without end.
     pub max_size_bytes: u64,
-    /// How many files that were set aside stay.
-    pub archives: Archives,
-}
-
-/// How many rotated files stay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Archives {
-    /// The newest of them; the older ones are deleted.
-    Newest(usize),
-    /// None is ever deleted.
-    All,
+    /// How many of the files that were set aside stay, the newest; `None` is all.
+    pub keep: Option<usize>,
 }
 
 impl Rotation {
     /// A file that only grows.
     pub const NEVER: Rotation =
-        Rotation { interval: Duration::ZERO, max_size_bytes: 0, archives: Archives::All };
+        Rotation { interval: Duration::ZERO, max_size_bytes: 0, keep: None };
 }
 
 /// A file that is appended to and rotated.
@@ -48,6 +35,7 @@ pub struct RotatingFile {
     path: PathBuf,
     mode: u32,
     rotation: Rotation,
+    archives: Archives,
     clock: Arc<dyn Clock>,
     file: File,
     size_bytes: u64,
@@ -75,6 +63,7 @@ impl RotatingFile {
             path: path.to_owned(),
             mode,
             rotation,
+            archives: Archives::of(path),
             file,
             size_bytes,
             expires: modified.unwrap_or_else(|| clock.now()).after(rotation.interval),
@@ -103,76 +92,17 @@ impl RotatingFile {
     fn rotate(&mut self) -> io::Result<()> {
         let now = self.clock.now();
         // Writing into an old file beats losing lines: it is tried again at the next write.
-        fs::rename(&self.path, self.free_archive_name(now))?;
+        fs::rename(&self.path, self.archives.free_path(now))?;
         let (file, size_bytes, _) = open_to_append(&self.path, self.mode)?;
         self.file = file;
         self.size_bytes = size_bytes;
         self.expires = now.after(self.rotation.interval);
-        self.delete_old_archives();
+        if let Some(keep) = self.rotation.keep {
+            // What cannot be deleted now is tried again at the next rotation.
+            let _ = self.archives.delete_beyond(keep);
+        }
         Ok(())
     }
-
-    fn free_archive_name(&self, now: Timestamp) -> PathBuf {
-        let date = jiff::Timestamp::from_second(now.seconds())
-            .map(|time| time.strftime("%Y-%m-%d").to_string())
-            .unwrap_or_default();
-        let (stem, extension) = self.stem_and_extension();
-        let mut seconds = now.seconds();
-        loop {
-            let name = self.path.with_file_name(format!("{stem}.{date}-{seconds}{extension}"));
-            if !name.exists() {
-                return name;
-            }
-            seconds += 1;
-        }
-    }
-
-    fn stem_and_extension(&self) -> (String, String) {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        match name.rfind('.') {
-            Some(dot) => (name[..dot].to_owned(), name[dot..].to_owned()),
-            None => (name.into_owned(), String::new()),
-        }
-    }
-
-    fn delete_old_archives(&self) {
-        let Archives::Newest(stay) = self.rotation.archives else { return };
-        let mut archives = self.archives();
-        archives.sort();
-        let surplus = archives.len().saturating_sub(stay);
-        for archive in &archives[..surplus] {
-            // One that cannot be deleted now is tried again at the next rotation.
-            let _ = fs::remove_file(archive);
-        }
-    }
-
-    fn archives(&self) -> Vec<PathBuf> {
-        let folder = match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let (stem, extension) = self.stem_and_extension();
-        let is_archive = |name: &str| {
-            name.strip_prefix(&stem)
-                .and_then(|rest| rest.strip_prefix('.'))
-                .and_then(|rest| rest.strip_suffix(&extension))
-                .is_some_and(is_date_and_seconds)
-        };
-        fs::read_dir(folder)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter(|entry| entry.file_name().to_str().is_some_and(is_archive))
-            .map(|entry| folder.join(entry.file_name()))
-            .collect()
-    }
-}
-
-/// Whether a text looks like `2006-01-02-1136214245`.
-fn is_date_and_seconds(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    parts.len() == 4
-        && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
 }
 
 impl Write for RotatingFile {
@@ -225,8 +155,7 @@ mod tests {
     fn a_file_that_is_large_enough_is_set_aside_and_the_newest_stay() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.log");
-        let rotation =
-            Rotation { max_size_bytes: 4, archives: Archives::Newest(2), ..Rotation::NEVER };
+        let rotation = Rotation { max_size_bytes: 4, keep: Some(2), ..Rotation::NEVER };
         let clock = clock(1_136_214_245);
         let mut file = RotatingFile::open(&path, rotation, 0o640, clock).unwrap();
         fs::write(folder.path().join("a.other.log"), "stays").unwrap();

@@ -3,7 +3,6 @@
 //! # References
 //! Telegraf's `outputs.file`.
 
-mod archive;
 mod compression;
 mod target;
 

@@ -6,10 +6,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::archive::Archives;
 use crate::metric::Timestamp;
 use crate::plugin::Quoted;
-use crate::system::ErrorWords;
+use crate::system::{Archives, ErrorWords};
 
 /// Files hold data that is nobody's business but the owner's and the group's.
 const MODE: u32 = 0o640;

@@ -14,7 +14,7 @@ use crate::metric::Timestamp;
 
 /// The archives of one file.
 #[derive(Debug)]
-pub(super) struct Archives {
+pub struct Archives {
     folder: PathBuf,
     stem: String,
     /// With its dot, or empty.
@@ -24,7 +24,8 @@ pub(super) struct Archives {
 }
 
 impl Archives {
-    pub(super) fn of(path: &Path) -> Archives {
+    /// The archives of the file at `path`.
+    pub fn of(path: &Path) -> Archives {
         let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
         // Unlike in Rust a name such as ".metrics" is all extension in Go, and so in Telegraf.
         let (stem, extension) = name.split_at(name.rfind('.').unwrap_or(name.len()));
@@ -39,7 +40,7 @@ impl Archives {
     ///
     /// Telegraf overwrites an archive of the same second; here the later one gets the next second,
     /// also where the earlier one has been deleted since, so that names tell the order.
-    pub(super) fn free_path(&mut self, now: Timestamp) -> PathBuf {
+    pub fn free_path(&mut self, now: Timestamp) -> PathBuf {
         let mut second = now.seconds().max(self.last.saturating_add(1));
         loop {
             let path = self.folder.join(self.name(second));
@@ -52,7 +53,10 @@ impl Archives {
     }
 
     /// Deletes the oldest archives beyond the `keep` newest.
-    pub(super) fn delete_beyond(&self, keep: usize) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// The first that cannot be listed or deleted.
+    pub fn delete_beyond(&self, keep: usize) -> io::Result<()> {
         let mut archives = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
