@@ -1,6 +1,7 @@
 //! The sections of all files to plugins in their wrappers, ready to run.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,15 +104,22 @@ struct Common {
 
 impl Builder<'_> {
     /// Builds the plugin of one section.
-    pub(super) fn add(&mut self, mut section: Section) {
+    pub(super) fn add(&mut self, section: Section) {
+        let mut others = std::mem::take(&mut self.errors);
+        self.add_section(section);
+        self.errors.sort_by_key(ConfigError::position);
+        // The engine and the plugin may read the same option, and both stumble over it.
+        self.errors.dedup_by_key(|error| error.to_string());
+        others.append(&mut self.errors);
+        self.errors = others;
+    }
+
+    fn add_section(&mut self, mut section: Section) {
         let plugin = format!("{}.{}", section.role.plural(), section.name);
-        let n_errors = self.errors.len();
         general::normalize(section.role, &plugin, &mut section.table);
         let identity: IdentityOptions = self.read(&section);
         if let Err(error) = check_labels(&identity.labels) {
-            let title = section.title();
-            let message =
-                format!("error parsing {title} invalid label in plugin {plugin}: {error}");
+            let message = format!("invalid label in plugin {plugin}: {error}");
             self.wrong(&section, "labels", message);
         }
         if !self.selector.selects(&identity.labels) {
@@ -138,7 +146,7 @@ impl Builder<'_> {
             let place = section.table.place(position);
             self.report(&section, Problem::SecretStore { place, reference });
         }
-        if self.errors.len() == n_errors {
+        if self.errors.is_empty() {
             let (kind, file) = (section.role.plural(), section.table.file);
             self.built.loaded.push(LoadedPlugin { kind, name: section.name, file });
         }
@@ -217,7 +225,7 @@ impl Builder<'_> {
             ],
         );
         if options.startup_error_behavior == StartupErrorBehavior::Probe {
-            let message = "invalid 'startup_error_behavior' setting \"probe\"".to_owned();
+            let message = "invalid 'startup_error_behavior' setting \"probe\"";
             self.wrong(section, "startup_error_behavior", message);
         }
         let Some(output) = self.build(section, self.plugins.outputs, &common.log) else {
@@ -270,7 +278,7 @@ impl Builder<'_> {
             &[("period", options.period), ("delay", options.delay), ("grace", options.grace)],
         );
         if options.period == settings::Duration::ZERO {
-            self.wrong(section, "period", "period must be positive, found 0s".to_owned());
+            self.wrong(section, "period", "period must be positive, found 0s");
         }
         let Some(aggregator) = self.build(section, self.plugins.aggregators, &common.log) else {
             return false;
@@ -307,8 +315,7 @@ impl Builder<'_> {
                     FilterError::Pattern { option, .. } => option,
                     FilterError::Metricpass => "metricpass",
                 };
-                let message = format!("error parsing {} {error}", section.title());
-                self.wrong(section, option, message);
+                self.wrong(section, option, error);
                 Filter::default()
             }),
             Err(errors) => {
@@ -380,11 +387,7 @@ impl Builder<'_> {
     fn not_negative(&mut self, section: &Section, options: &[(&str, settings::Duration)]) {
         for (option, span) in options {
             if span.is_negative() {
-                let title = section.title();
-                let message = format!(
-                    "error parsing {title} negative {option} {:?} is not allowed",
-                    span.to_string()
-                );
+                let message = format!("negative {option} {:?} is not allowed", span.to_string());
                 self.wrong(section, option, message);
             }
         }
@@ -397,19 +400,16 @@ impl Builder<'_> {
     }
 
     /// Reports that the value of an option makes no sense.
-    fn wrong(&mut self, section: &Section, option: &str, message: String) {
+    fn wrong(&mut self, section: &Section, option: &str, message: impl fmt::Display) {
         let entry = section.table.get(option);
         let position = entry.map_or(section.table.position, |entry| entry.position);
         let place = section.table.place(position);
+        let message = format!("error parsing {} {message}", section.title());
         self.report(section, Problem::Shape { place, message });
     }
 
     fn report(&mut self, section: &Section, problem: Problem) {
-        let error = problem.of(&section.table.file);
-        // The engine and the plugin may read the same option, and both stumble over it.
-        if self.errors.last().is_none_or(|last| last.to_string() != error.to_string()) {
-            self.errors.push(error);
-        }
+        self.errors.push(problem.of(&section.table.file));
     }
 }
 

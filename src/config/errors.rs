@@ -65,6 +65,16 @@ pub enum ConfigError {
     Whole(WholeError),
 }
 
+impl ConfigError {
+    /// Where in its file it is.
+    pub(super) fn position(&self) -> Position {
+        match self {
+            ConfigError::File { problem, .. } => problem.position(),
+            _ => Position::default(),
+        }
+    }
+}
+
 /// What is wrong with the configuration as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum WholeError {
@@ -182,6 +192,22 @@ impl Problem {
     /// Says why the bytes of `path` are no configuration.
     pub(super) fn not_text(path: &str, reason: NotText) -> Problem {
         Problem::NotToml { path: path.to_owned(), utf16: reason == NotText::Utf16 }
+    }
+
+    /// Where in the file it is; the beginning where it is the file as a whole.
+    fn position(&self) -> Position {
+        match self {
+            Problem::Read { .. } | Problem::Url | Problem::Scheme(_) | Problem::NotToml { .. } => {
+                Position::default()
+            }
+            Problem::Syntax { error, .. } => error.position,
+            Problem::Unknown { error, .. } | Problem::Value { error, .. } => error.place.position,
+            Problem::Variable { place, .. }
+            | Problem::Shape { place, .. }
+            | Problem::Undefined { place, .. }
+            | Problem::Build { place, .. }
+            | Problem::SecretStore { place, .. } => place.position,
+        }
     }
 
     /// Ties the problem to its file.

@@ -21,3 +21,6 @@ pub mod toml;
 
 pub use build::{LoadedPlugin, Plugins};
 pub use load::{LoadOptions, Loaded, Loader, PluginFilters, Purpose};
+
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,12 @@ impl de::Error for ReadError {
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> ReadError {
         let hint = super::error::did_you_mean(variant, expected.iter().copied())
             .map(|name| format!("did you mean {name:?}?"));
-        let choices: Vec<_> = expected.iter().map(|name| format!("{name:?}")).collect();
+        let choices: Vec<_> = expected
+            .iter()
+            // The empty text stands for the option left out.
+            .filter(|name| !name.is_empty())
+            .map(|name| format!("{name:?}"))
+            .collect();
         let message = format!("invalid value {variant:?}, expecting one of {}", choices.join(", "));
         ReadError { message, hint, position: None, entry: None }
     }
