@@ -14,7 +14,7 @@ mod rotating_file;
 pub use archives::Archives;
 pub use clock::{Clock, RealClock};
 pub use errno::ErrorWords;
-pub use host::{Host, HostRoots, Root};
+pub use host::{Host, HostRoots, Root, environment_variable};
 pub use random::Random;
 pub use rotating_file::{RotatingFile, Rotation};
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 use crossbeam_channel::{RecvError, select};
 
 use super::banner::{self, OutputUse};
-use super::load::{self, Loaded};
+use super::load;
 use super::pidfile::Pidfile;
 use super::{Arguments, CliError, RunMode};
 use crate::agent::pipeline::{Ended, Mode, Pipeline};
 use crate::agent::startup::StartupError;
+use crate::config::Loaded;
 use crate::cli::signals::{Signal, Signals};
 use crate::metric::Metric;
 use crate::plugin::{Serializer, Statistics};
@@ -83,7 +84,7 @@ fn announce(arguments: &Arguments, loaded: &Loaded) {
         RunMode::Test { .. } => OutputUse::Unused,
         RunMode::Daemon | RunMode::Once { .. } => OutputUse::Used,
     };
-    banner::log_loaded(&loaded.names, outputs, &loaded.global_tags);
+    banner::log_loaded(&loaded.plugins, outputs, &loaded.tags);
     if arguments.mode == RunMode::Daemon {
         banner::log_config(&loaded.plan);
     }
@@ -96,7 +97,7 @@ fn mode(arguments: &Arguments) -> Mode {
         RunMode::Daemon => Mode::Daemon,
         RunMode::Once { wait_seconds } => Mode::Once { wait: wait(wait_seconds) },
         RunMode::Test { wait_seconds } => {
-            let mut printer = Printer { serializer: influx::Influx::for_people(), line: Vec::new() };
+            let mut printer = Printer { serializer: influx::for_test_mode(), line: Vec::new() };
             Mode::Test {
                 wait: wait(wait_seconds),
                 print: Box::new(move |metrics| printer.print(&metrics)),
