@@ -1,1 +1,22 @@
-//! (being written)
+//! `telegraf.conf` text to what the agent runs.
+//!
+//! The way of a configuration: [`sources`] names the files and reads them; their bytes become
+//! text without comments, the text a [`toml`] table that knows the place of every key, with
+//! [`environment`] variables put in before or, usually, after; the table is taken apart into
+//! sections; those of all files together are built into a [`crate::agent::plan::Plan`]. A
+//! [`Loader`] goes all this way, and tells everything that is wrong at once.
+
+mod agent_table;
+mod build;
+pub mod environment;
+pub mod errors;
+mod general;
+mod load;
+mod sections;
+pub mod selector;
+pub mod sources;
+mod text;
+pub mod toml;
+
+pub use build::{LoadedPlugin, Plugins};
+pub use load::{LoadOptions, Loaded, Loader, PluginFilters, Purpose};

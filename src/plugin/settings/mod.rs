@@ -16,6 +16,6 @@ mod size;
 mod table;
 
 pub use duration::{Duration, format_duration, parse_duration};
-pub use error::{Place, Position, SettingsError};
+pub use error::{Place, Position, SettingsError, did_you_mean};
 pub use size::Size;
 pub use table::{Data, Entry, Table, Value};

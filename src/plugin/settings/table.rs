@@ -110,6 +110,11 @@ impl Table {
         &mut self.entries
     }
 
+    /// Gives the keys up in file order.
+    pub fn into_entries(self) -> Vec<Entry> {
+        self.entries
+    }
+
     /// Looks a key up without counting it as read.
     pub fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.key == key)
