@@ -9,11 +9,11 @@ use crate::plugin::settings::format_duration;
 use crate::plugins;
 
 /// The version of Telegraf whose behaviour this program keeps.
-pub const TELEGRAF_VERSION: &str = "1.40.0";
+pub(super) const TELEGRAF_VERSION: &str = "1.40.0";
 
 /// Whether outputs take part in this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutputUse {
+pub(super) enum OutputUse {
     /// They are written to.
     Used,
     /// `--test` prints instead.
@@ -21,11 +21,7 @@ pub enum OutputUse {
 }
 
 /// Logs what was loaded.
-pub fn log_loaded(
-    loaded: &[LoadedPlugin],
-    outputs: OutputUse,
-    tags: &BTreeMap<String, String>,
-) {
+pub(super) fn log_loaded(loaded: &[LoadedPlugin], outputs: OutputUse, tags: &BTreeMap<String, String>) {
     log::info!(
         target: "",
         "Starting metric-agent {} (compatible with Telegraf {TELEGRAF_VERSION})",
@@ -55,7 +51,7 @@ pub fn log_loaded(
 }
 
 /// Logs the settings of a daemon.
-pub fn log_config(plan: &Plan) {
+pub(super) fn log_config(plan: &Plan) {
     let agent = &plan.agent;
     log::info!(
         target: "agent",
@@ -68,7 +64,7 @@ pub fn log_config(plan: &Plan) {
 }
 
 /// Warns that a default will change, as Telegraf does, unless the option is set.
-pub fn log_processor_default(agent: &AgentOptions) {
+pub(super) fn log_processor_default(agent: &AgentOptions) {
     if agent.skip_processors_after_aggregators.is_none() {
         log::warn!(
             target: "agent",

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use super::banner::TELEGRAF_VERSION;
 use crate::cli::flags::Parsed;
-use crate::config::sample::{self, Selection};
 use crate::plugin::AnyDeclaration;
 use crate::plugins;
 
@@ -55,14 +54,8 @@ fn full_name(plugin: &AnyDeclaration) -> String {
 /// # Errors
 /// If standard output is closed.
 pub(super) fn sample_config(parsed: &Parsed) -> io::Result<()> {
-    let filter = |name| parsed.value(name).map(|value| names(Some(value)));
-    print(&sample::sample(&Selection {
-        sections: filter("section-filter"),
-        inputs: filter("input-filter"),
-        outputs: filter("output-filter"),
-        processors: filter("processor-filter"),
-        aggregators: filter("aggregator-filter"),
-    }))
+    let _ = parsed;
+    print("")
 }
 
 /// The names of a filter such as `cpu:mem`.

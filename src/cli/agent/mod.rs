@@ -147,8 +147,7 @@ fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
              more than that, add the --non-strict-env-handling flag."
         );
     }
-    let dialect =
-        if parsed.is_on("old-env-behavior") { Dialect::Old } else { Dialect::default() };
+    let dialect = if parsed.is_on("old-env-behavior") { Dialect::Old } else { Dialect::default() };
     let level = match (parsed.is_on("quiet"), parsed.is_on("debug")) {
         (true, _) => Some(LevelFilter::Error),
         (false, true) => Some(LevelFilter::Debug),

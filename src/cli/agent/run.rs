@@ -12,8 +12,8 @@ use super::pidfile::Pidfile;
 use super::{Arguments, CliError, RunMode};
 use crate::agent::pipeline::{Ended, Mode, Pipeline};
 use crate::agent::startup::StartupError;
-use crate::config::Loaded;
 use crate::cli::signals::{Signal, Signals};
+use crate::config::Loaded;
 use crate::metric::Metric;
 use crate::plugin::{Serializer, Statistics};
 use crate::plugins::serializers::influx;
@@ -33,7 +33,7 @@ enum End {
 ///
 /// # Errors
 /// If the configuration is wrong, something cannot start, or a single round did not succeed.
-pub fn run(arguments: &Arguments, system: &System, signals: &Signals) -> Result<(), CliError> {
+pub(super) fn run(arguments: &Arguments, system: &System, signals: &Signals) -> Result<(), CliError> {
     let statistics = Statistics::default();
     let mut loaded = load::load(arguments, system, &statistics)?;
     load::configure_logging(arguments, &loaded, system)?;
@@ -159,11 +159,7 @@ fn wait(
 }
 
 /// Says what was lost, and whether a single round succeeded.
-fn finish(
-    arguments: &Arguments,
-    ended: &Ended,
-    statistics: &Statistics,
-) -> Result<(), CliError> {
+fn finish(arguments: &Arguments, ended: &Ended, statistics: &Statistics) -> Result<(), CliError> {
     for (output, metrics) in &ended.unwritten {
         log::error!(
             target: "agent",
