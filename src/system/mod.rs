@@ -6,11 +6,13 @@
 mod clock;
 mod errno;
 pub mod fake;
+mod glob;
 mod host;
 mod random;
 
 pub use clock::{Clock, RealClock};
 pub use errno::ErrorWords;
+pub use glob::{Glob, GlobError};
 pub use host::{Host, HostRoots, Root};
 pub use random::Random;
 
