@@ -395,7 +395,7 @@ mod tests {
     #[test]
     fn links_that_lead_in_circles_end() {
         let folder = tree();
-        std::os::unix::fs::symlink("../..", folder.path().join("d1/up")).unwrap();
+        std::os::unix::fs::symlink("..", folder.path().join("d1/up")).unwrap();
         std::os::unix::fs::symlink(".", folder.path().join("d1/here")).unwrap();
         let pattern = format!("{}/d1/**/a.log", folder.path().display());
         assert!(!Glob::for_files(&pattern).unwrap().paths().is_empty());

@@ -1,6 +1,8 @@
 //! Plugins that bring metrics in.
 
+pub mod file;
+
 use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
-pub static ALL: &[&Declaration<dyn Input>] = &[];
+pub static ALL: &[&Declaration<dyn Input>] = &[&file::PLUGIN];
