@@ -108,8 +108,8 @@ impl Program {
                 let message = message.strip_prefix("error: ").unwrap_or(message).to_owned();
                 // A tip that names the nearest flag is worth more than clap's usage line; the one
                 // about passing a flag as a value is not.
-                let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
-                let tip = tips.filter(|tip| !tip.starts_with("to pass ")).next_back();
+                let mut tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
+                let tip = tips.find(|tip| !tip.starts_with("to pass "));
                 let message = match tip {
                     Some(tip) => format!("{message}; {tip}"),
                     None => message,

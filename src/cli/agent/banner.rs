@@ -21,7 +21,11 @@ pub(super) enum OutputUse {
 }
 
 /// Logs what was loaded.
-pub(super) fn log_loaded(loaded: &[LoadedPlugin], outputs: OutputUse, tags: &BTreeMap<String, String>) {
+pub(super) fn log_loaded(
+    loaded: &[LoadedPlugin],
+    outputs: OutputUse,
+    tags: &BTreeMap<String, String>,
+) {
     log::info!(
         target: "",
         "Starting metric-agent {} (compatible with Telegraf {TELEGRAF_VERSION})",

@@ -33,7 +33,11 @@ enum End {
 ///
 /// # Errors
 /// If the configuration is wrong, something cannot start, or a single round did not succeed.
-pub(super) fn run(arguments: &Arguments, system: &System, signals: &Signals) -> Result<(), CliError> {
+pub(super) fn run(
+    arguments: &Arguments,
+    system: &System,
+    signals: &Signals,
+) -> Result<(), CliError> {
     let statistics = Statistics::default();
     let mut loaded = load::load(arguments, system, &statistics)?;
     load::configure_logging(arguments, &loaded, system)?;
