@@ -9,6 +9,7 @@ mod errno;
 pub mod fake;
 mod glob;
 mod host;
+mod portable;
 mod random;
 mod rotating_file;
 
@@ -17,6 +18,7 @@ pub use clock::{Clock, RealClock};
 pub use errno::ErrorWords;
 pub use glob::{Glob, GlobError};
 pub use host::{Host, HostRoots, Root, environment_variable};
+pub use portable::PortableMemory;
 pub use random::Random;
 pub use rotating_file::{RotatingFile, Rotation};
 
