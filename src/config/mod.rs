@@ -12,6 +12,7 @@ pub mod environment;
 pub mod errors;
 mod general;
 mod load;
+pub mod sample;
 mod sections;
 pub mod selector;
 pub mod sources;
