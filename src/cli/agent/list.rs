@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::banner::TELEGRAF_VERSION;
 use crate::cli::flags::Parsed;
+use crate::config::sample::{self, Selection};
 use crate::plugin::AnyDeclaration;
 use crate::plugins;
 
@@ -54,8 +55,14 @@ fn full_name(plugin: &AnyDeclaration) -> String {
 /// # Errors
 /// If standard output is closed.
 pub(super) fn sample_config(parsed: &Parsed) -> io::Result<()> {
-    let _ = parsed;
-    print("")
+    let filter = |name| parsed.value(name).map(|value| names(Some(value)));
+    print(&sample::sample(&Selection {
+        sections: filter("section-filter"),
+        inputs: filter("input-filter"),
+        outputs: filter("output-filter"),
+        processors: filter("processor-filter"),
+        aggregators: filter("aggregator-filter"),
+    }))
 }
 
 /// The names of a filter such as `cpu:mem`.
