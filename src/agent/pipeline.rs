@@ -104,6 +104,7 @@ impl Pipeline {
         let (outputs, destination) = match mode {
             Mode::Test { print, .. } => (Vec::new(), Destination::Print(print)),
             Mode::Daemon | Mode::Once { .. } => {
+                log::debug!(target: "agent", "Connecting outputs");
                 let mut outputs = startup::connect_all(plan.outputs, system, interrupted)?;
                 startup::hand_over(unwritten, &mut outputs);
                 let queues = outputs.iter().map(RunningOutput::queue).collect();
@@ -205,9 +206,16 @@ impl Pipeline {
 
     fn stop_all(&mut self) {
         drop(self.stop.take());
-        self.inputs.clear();
+        if !self.inputs.is_empty() {
+            log::debug!(target: "agent", "Stopping service inputs");
+            self.inputs.clear();
+            log::debug!(target: "agent", "Input channel closed");
+        }
         drop(self.junction.take());
-        self.outputs.clear();
+        if !self.outputs.is_empty() {
+            self.outputs.clear();
+            log::info!(target: "agent", "Stopping running outputs");
+        }
         drop(self.stop_watch.take());
         drop(self.watch.take());
     }

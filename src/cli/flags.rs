@@ -106,8 +106,10 @@ impl Program {
                 let text = error.render().to_string();
                 let message = text.lines().next().unwrap_or_default();
                 let message = message.strip_prefix("error: ").unwrap_or(message).to_owned();
-                // The tip, where clap has one, is worth more than its usage line.
-                let tip = text.lines().map(str::trim).find_map(|line| line.strip_prefix("tip: "));
+                // A tip that names the nearest flag is worth more than clap's usage line; the one
+                // about passing a flag as a value is not.
+                let mut tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
+                let tip = tips.find(|tip| !tip.starts_with("to pass "));
                 let message = match tip {
                     Some(tip) => format!("{message}; {tip}"),
                     None => message,

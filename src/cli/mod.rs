@@ -1,5 +1,6 @@
 //! The command lines of both programs.
 
+pub mod agent;
 pub mod flags;
 pub mod logging;
 pub mod signals;

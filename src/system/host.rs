@@ -52,6 +52,12 @@ impl HostRoots {
     }
 }
 
+/// The value of an environment variable; one that is not UTF-8 counts as unset.
+#[expect(clippy::disallowed_methods, reason = "this is the door to the environment")]
+pub fn environment_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Which root a path is below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Root {

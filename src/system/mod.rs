@@ -7,14 +7,18 @@ mod archives;
 mod clock;
 mod errno;
 pub mod fake;
+mod glob;
 mod host;
+mod portable;
 mod random;
 mod rotating_file;
 
 pub use archives::Archives;
 pub use clock::{Clock, RealClock};
 pub use errno::ErrorWords;
-pub use host::{Host, HostRoots, Root};
+pub use glob::{Glob, GlobError};
+pub use host::{Host, HostRoots, Root, environment_variable};
+pub use portable::PortableMemory;
 pub use random::Random;
 pub use rotating_file::{RotatingFile, Rotation};
 

@@ -1,30 +1,19 @@
 //! What the agent says when it starts: people grep these lines.
 
+use std::collections::BTreeMap;
+
 use crate::agent::options::AgentOptions;
 use crate::agent::plan::Plan;
-use crate::metric::Tag;
+use crate::config::LoadedPlugin;
 use crate::plugin::settings::format_duration;
 use crate::plugins;
 
 /// The version of Telegraf whose behaviour this program keeps.
-pub const TELEGRAF_VERSION: &str = "1.40.0";
-
-/// The names of the plugins that were loaded, by kind, in file order.
-#[derive(Debug, Default)]
-pub struct Loaded {
-    /// Inputs.
-    pub inputs: Vec<String>,
-    /// Aggregators.
-    pub aggregators: Vec<String>,
-    /// Processors.
-    pub processors: Vec<String>,
-    /// Outputs.
-    pub outputs: Vec<String>,
-}
+pub(super) const TELEGRAF_VERSION: &str = "1.40.0";
 
 /// Whether outputs take part in this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutputUse {
+pub(super) enum OutputUse {
     /// They are written to.
     Used,
     /// `--test` prints instead.
@@ -32,7 +21,11 @@ pub enum OutputUse {
 }
 
 /// Logs what was loaded.
-pub fn log_loaded(loaded: &Loaded, outputs: OutputUse, tags: &[Tag]) {
+pub(super) fn log_loaded(
+    loaded: &[LoadedPlugin],
+    outputs: OutputUse,
+    tags: &BTreeMap<String, String>,
+) {
     log::info!(
         target: "",
         "Starting metric-agent {} (compatible with Telegraf {TELEGRAF_VERSION})",
@@ -47,22 +40,22 @@ pub fn log_loaded(loaded: &Loaded, outputs: OutputUse, tags: &[Tag]) {
         plugins::parsers::ALL.len(),
         plugins::outputs::ALL.len(),
     );
-    log::info!(target: "", "Loaded inputs:{}", counted(&loaded.inputs));
-    log::info!(target: "", "Loaded aggregators:{}", counted(&loaded.aggregators));
-    log::info!(target: "", "Loaded processors:{}", counted(&loaded.processors));
+    log::info!(target: "", "Loaded inputs:{}", counted(loaded, "inputs"));
+    log::info!(target: "", "Loaded aggregators:{}", counted(loaded, "aggregators"));
+    log::info!(target: "", "Loaded processors:{}", counted(loaded, "processors"));
     log::info!(target: "", "Loaded secretstores:");
     match outputs {
-        OutputUse::Used => log::info!(target: "", "Loaded outputs:{}", counted(&loaded.outputs)),
+        OutputUse::Used => log::info!(target: "", "Loaded outputs:{}", counted(loaded, "outputs")),
         OutputUse::Unused => {
             log::warn!(target: "", "Outputs are not used in testing mode!");
         }
     }
-    let tags: Vec<_> = tags.iter().map(|tag| format!("{}={}", tag.key, tag.value)).collect();
+    let tags: Vec<_> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     log::info!(target: "", "Tags enabled: {}", tags.join(" "));
 }
 
 /// Logs the settings of a daemon.
-pub fn log_config(plan: &Plan) {
+pub(super) fn log_config(plan: &Plan) {
     let agent = &plan.agent;
     log::info!(
         target: "agent",
@@ -75,7 +68,7 @@ pub fn log_config(plan: &Plan) {
 }
 
 /// Warns that a default will change, as Telegraf does, unless the option is set.
-pub fn log_processor_default(agent: &AgentOptions) {
+pub(super) fn log_processor_default(agent: &AgentOptions) {
     if agent.skip_processors_after_aggregators.is_none() {
         log::warn!(
             target: "agent",
@@ -86,9 +79,10 @@ pub fn log_processor_default(agent: &AgentOptions) {
     }
 }
 
-/// Names sorted, each once with its count: ` cpu mem (2x)`.
-fn counted(names: &[String]) -> String {
-    let mut sorted: Vec<&str> = names.iter().map(String::as_str).collect();
+/// The names of one kind sorted, each once with its count: ` cpu mem (2x)`.
+fn counted(loaded: &[LoadedPlugin], kind: &str) -> String {
+    let of_kind = loaded.iter().filter(|plugin| plugin.kind == kind);
+    let mut sorted: Vec<&str> = of_kind.map(|plugin| plugin.name.as_str()).collect();
     sorted.sort_unstable();
     sorted
         .chunk_by(|a, b| a == b)
@@ -105,8 +99,15 @@ mod tests {
 
     #[test]
     fn plugins_are_listed_sorted_and_counted() {
-        let names = ["swap", "mem", "cpu", "mem"].map(str::to_owned);
-        assert_eq!(counted(&names), " cpu mem (2x) swap");
-        assert_eq!(counted(&[]), "");
+        let loaded = |kind, name: &str| LoadedPlugin { kind, name: name.into(), file: "f".into() };
+        let plugins = [
+            loaded("inputs", "swap"),
+            loaded("inputs", "mem"),
+            loaded("outputs", "file"),
+            loaded("inputs", "cpu"),
+            loaded("inputs", "mem"),
+        ];
+        assert_eq!(counted(&plugins, "inputs"), " cpu mem (2x) swap");
+        assert_eq!(counted(&plugins, "processors"), "");
     }
 }

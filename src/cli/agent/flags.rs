@@ -15,8 +15,14 @@ pub const PROGRAM: Program = Program {
     about: "Gathers metrics of this machine and writes them to Kafka and elsewhere, as Telegraf does and by the same configuration.",
     words: &[
         Word { usage: "config", help: "Print a sample configuration (as `config create`)" },
-        Word { usage: "config check", help: "Check the configuration as a run would, and run nothing" },
-        Word { usage: "plugins [KIND]", help: "List the plugins that are there, or those of one kind" },
+        Word {
+            usage: "config check",
+            help: "Check the configuration as a run would, and run nothing",
+        },
+        Word {
+            usage: "plugins [KIND]",
+            help: "List the plugins that are there, or those of one kind",
+        },
         Word { usage: "version", help: "Print the version" },
         Word { usage: "help", help: "Show this help" },
     ],

@@ -17,7 +17,10 @@ use crate::agent::startup::StartupError;
 use crate::cli::flags::{Parsed, Stop};
 use crate::cli::logging::{self, LogError};
 use crate::cli::signals::Signals;
-use crate::config::ConfigErrors;
+use crate::config::environment::{Dialect, Handling};
+use crate::config::errors::ConfigErrors;
+use crate::config::sources::Sources;
+use crate::config::{LoadOptions, PluginFilters};
 use crate::system::System;
 
 /// What a run does.
@@ -34,10 +37,8 @@ enum RunMode {
 /// A command line that makes sense.
 #[derive(Debug)]
 struct Arguments {
-    sources: crate::config::Sources,
-    environment: crate::config::EnvironmentHandling,
-    input_filter: Vec<String>,
-    output_filter: Vec<String>,
+    sources: Sources,
+    options: LoadOptions,
     mode: RunMode,
     /// The level that flags ask for, which beats the configuration's.
     level: Option<LevelFilter>,
@@ -127,18 +128,16 @@ fn dispatch(
 }
 
 fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
-    use crate::config::EnvironmentHandling;
-
     let strict = parsed.is_on("strict-env-handling");
     let non_strict = parsed.is_on("non-strict-env-handling");
-    let environment = match (strict, non_strict) {
+    let handling = match (strict, non_strict) {
         (true, true) => {
             return Err(CliError::Usage(
                 "--strict-env-handling and --non-strict-env-handling exclude each other".into(),
             ));
         }
-        (_, true) => EnvironmentHandling::NonStrict,
-        _ => EnvironmentHandling::Strict,
+        (_, true) => Handling::NonStrict,
+        _ => Handling::Strict,
     };
     if !strict && !non_strict {
         log::warn!(
@@ -148,11 +147,7 @@ fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
              more than that, add the --non-strict-env-handling flag."
         );
     }
-    let environment = if parsed.is_on("old-env-behavior") {
-        environment.with_old_behavior()
-    } else {
-        environment
-    };
+    let dialect = if parsed.is_on("old-env-behavior") { Dialect::Old } else { Dialect::default() };
     let level = match (parsed.is_on("quiet"), parsed.is_on("debug")) {
         (true, _) => Some(LevelFilter::Error),
         (false, true) => Some(LevelFilter::Debug),
@@ -171,13 +166,20 @@ fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
         (false, false) => RunMode::Daemon,
     };
     Ok(Arguments {
-        sources: crate::config::Sources {
+        sources: Sources {
             files: parsed.values("config"),
             directories: parsed.values("config-directory"),
         },
-        environment,
-        input_filter: list::names(parsed.value("input-filter")),
-        output_filter: list::names(parsed.value("output-filter")),
+        options: LoadOptions {
+            handling,
+            dialect,
+            filters: PluginFilters {
+                inputs: list::names(parsed.value("input-filter")),
+                outputs: list::names(parsed.value("output-filter")),
+                ..PluginFilters::default()
+            },
+            ..LoadOptions::default()
+        },
         mode,
         level,
         pidfile: parsed.value("pidfile").map(PathBuf::from),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// A file that holds this process's id for as long as the value lives.
 #[derive(Debug)]
-pub struct Pidfile {
+pub(super) struct Pidfile {
     path: PathBuf,
 }
 
@@ -16,7 +16,7 @@ impl Pidfile {
     ///
     /// # Errors
     /// Whatever writing fails with.
-    pub fn write(path: &Path) -> io::Result<Pidfile> {
+    pub(super) fn write(path: &Path) -> io::Result<Pidfile> {
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(path)?;
         writeln!(file, "{}", std::process::id())?;

@@ -7,12 +7,13 @@ use std::time::Duration;
 use crossbeam_channel::{RecvError, select};
 
 use super::banner::{self, OutputUse};
-use super::load::{self, Loaded};
+use super::load;
 use super::pidfile::Pidfile;
 use super::{Arguments, CliError, RunMode};
 use crate::agent::pipeline::{Ended, Mode, Pipeline};
 use crate::agent::startup::StartupError;
 use crate::cli::signals::{Signal, Signals};
+use crate::config::Loaded;
 use crate::metric::Metric;
 use crate::plugin::{Serializer, Statistics};
 use crate::plugins::serializers::influx;
@@ -32,7 +33,11 @@ enum End {
 ///
 /// # Errors
 /// If the configuration is wrong, something cannot start, or a single round did not succeed.
-pub fn run(arguments: &Arguments, system: &System, signals: &Signals) -> Result<(), CliError> {
+pub(super) fn run(
+    arguments: &Arguments,
+    system: &System,
+    signals: &Signals,
+) -> Result<(), CliError> {
     let statistics = Statistics::default();
     let mut loaded = load::load(arguments, system, &statistics)?;
     load::configure_logging(arguments, &loaded, system)?;
@@ -83,7 +88,7 @@ fn announce(arguments: &Arguments, loaded: &Loaded) {
         RunMode::Test { .. } => OutputUse::Unused,
         RunMode::Daemon | RunMode::Once { .. } => OutputUse::Used,
     };
-    banner::log_loaded(&loaded.names, outputs, &loaded.global_tags);
+    banner::log_loaded(&loaded.plugins, outputs, &loaded.tags);
     if arguments.mode == RunMode::Daemon {
         banner::log_config(&loaded.plan);
     }
@@ -96,7 +101,7 @@ fn mode(arguments: &Arguments) -> Mode {
         RunMode::Daemon => Mode::Daemon,
         RunMode::Once { wait_seconds } => Mode::Once { wait: wait(wait_seconds) },
         RunMode::Test { wait_seconds } => {
-            let mut printer = Printer { serializer: influx::Influx::for_people(), line: Vec::new() };
+            let mut printer = Printer { serializer: influx::for_test_mode(), line: Vec::new() };
             Mode::Test {
                 wait: wait(wait_seconds),
                 print: Box::new(move |metrics| printer.print(&metrics)),
@@ -158,11 +163,7 @@ fn wait(
 }
 
 /// Says what was lost, and whether a single round succeeded.
-fn finish(
-    arguments: &Arguments,
-    ended: &Ended,
-    statistics: &Statistics,
-) -> Result<(), CliError> {
+fn finish(arguments: &Arguments, ended: &Ended, statistics: &Statistics) -> Result<(), CliError> {
     for (output, metrics) in &ended.unwritten {
         log::error!(
             target: "agent",

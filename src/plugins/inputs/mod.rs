@@ -1,9 +1,12 @@
 //! Plugins that bring metrics in.
 
 pub mod cpu;
+pub mod exec;
+pub mod file;
 pub mod mem;
 
 use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
-pub static ALL: &[&Declaration<dyn Input>] = &[&cpu::PLUGIN, &mem::PLUGIN];
+pub static ALL: &[&Declaration<dyn Input>] =
+    &[&cpu::PLUGIN, &exec::PLUGIN, &file::PLUGIN, &mem::PLUGIN];

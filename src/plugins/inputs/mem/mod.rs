@@ -7,9 +7,9 @@ mod meminfo;
 
 use serde::{Deserialize, Serialize};
 
-use crate::metric::{Metric, ValueType};
+use crate::metric::{Metric, Timestamp, ValueType};
 use crate::plugin::{Accumulator, Build, BuildError, Context, Declaration, Input, PluginError};
-use crate::system::{Root, System};
+use crate::system::{PortableMemory, Root, System};
 use meminfo::Meminfo;
 
 /// Declares `inputs.mem`.
@@ -79,30 +79,51 @@ struct Mem {
 
 impl Input for Mem {
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), PluginError> {
-        let metric = self
-            .read(accumulator)
-            .map_err(|error| format!("error getting virtual memory info: {error}"))?;
+        let now = accumulator.now();
+        let metric = if cfg!(target_os = "linux") {
+            self.read(now)
+        } else {
+            PortableMemory::read()
+                .map(|memory| portable_metric(memory, now))
+                .map_err(PluginError::from)
+        };
+        let metric =
+            metric.map_err(|error| format!("error getting virtual memory info: {error}"))?;
         accumulator.add(metric);
         Ok(())
     }
 }
 
+/// The fields that a system without `/proc` tells.
+fn portable_metric(memory: PortableMemory, now: Timestamp) -> Metric {
+    let PortableMemory { total, free, available, swap_total, swap_free } = memory;
+    let mut metric = usage(total, available, now);
+    metric.set_field("free", free);
+    metric.set_field("swap_total", swap_total);
+    metric.set_field("swap_free", swap_free);
+    metric
+}
+
+/// A metric with what every system tells.
+fn usage(total: u64, available: u64, now: Timestamp) -> Metric {
+    let used = total.saturating_sub(available);
+    let percent = |part: u64| 100.0 * part as f64 / total as f64;
+    let mut metric = Metric::new("mem", now).with_type(ValueType::Gauge);
+    metric.set_field("total", total);
+    metric.set_field("available", available);
+    metric.set_field("used", used);
+    metric.set_field("used_percent", percent(used));
+    metric.set_field("available_percent", percent(available));
+    metric
+}
+
 impl Mem {
-    fn read(&mut self, accumulator: &Accumulator<'_>) -> Result<Metric, PluginError> {
+    fn read(&mut self, now: Timestamp) -> Result<Metric, PluginError> {
         self.system.host.read(Root::Proc, "meminfo", &mut self.buffer)?;
         let text = String::from_utf8_lossy(&self.buffer);
         let meminfo = Meminfo::parse(&text)?;
-        let total = meminfo.get("MemTotal");
         let available = meminfo.available(|| self.low_watermark_bytes());
-        let used = total.saturating_sub(available);
-        let percent = |part: u64| 100.0 * part as f64 / total as f64;
-
-        let mut metric = Metric::new("mem", accumulator.now()).with_type(ValueType::Gauge);
-        metric.set_field("total", total);
-        metric.set_field("available", available);
-        metric.set_field("used", used);
-        metric.set_field("used_percent", percent(used));
-        metric.set_field("available_percent", percent(available));
+        let mut metric = usage(meminfo.get("MemTotal"), available, now);
         metric.set_field("cached", meminfo.cached());
         metric.set_field("write_back_tmp", meminfo.get("WritebackTmp"));
         for (field, line) in PLAIN_FIELDS {
@@ -121,5 +142,41 @@ impl Mem {
         self.system.host.read(Root::Proc, "zoneinfo", &mut zoneinfo).ok()?;
         let pages = meminfo::low_watermark_pages(&String::from_utf8_lossy(&zoneinfo));
         Some(pages.saturating_mul(self.system.host.page_size_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::Value;
+
+    #[test]
+    fn the_portable_reading_agrees_with_proc() {
+        let system = System::real();
+        let mut mem = Mem { config: Config::default(), system, buffer: Vec::new() };
+        let kernel = mem.read(Timestamp::EPOCH).unwrap();
+        let portable = portable_metric(PortableMemory::read().unwrap(), Timestamp::EPOCH);
+        let field = |metric: &Metric, name: &str| match metric.field(name) {
+            Some(Value::Unsigned(bytes)) => *bytes as f64,
+            other => panic!("{name}: {other:?}"),
+        };
+        for name in ["total", "swap_total"] {
+            assert_eq!(field(&kernel, name), field(&portable, name), "{name}");
+        }
+        // The two are read one after the other, while the machine goes on.
+        let tenth = field(&kernel, "total") / 10.0;
+        for name in ["available", "used", "free"] {
+            let apart = (field(&kernel, name) - field(&portable, name)).abs();
+            assert!(apart < tenth, "{name} lies {apart} bytes apart");
+        }
+    }
+
+    #[test]
+    fn a_metric_has_all_of_telegrafs_fields() {
+        let system = System::real();
+        let mut mem = Mem { config: Config::default(), system, buffer: Vec::new() };
+        assert_eq!(mem.read(Timestamp::EPOCH).unwrap().fields().len(), 34);
+        mem.config.collect_extended = true;
+        assert_eq!(mem.read(Timestamp::EPOCH).unwrap().fields().len(), 40);
     }
 }
