@@ -7,5 +7,7 @@
 //! librdkafka's `INTRODUCTION.md` and `CONFIGURATION.md`.
 
 mod connection;
+mod log;
 
 pub use connection::{Connection, Credentials, Sasl, Secret, Tls, Verification};
+pub use log::{ClientError, ClientLog};
