@@ -7,7 +7,10 @@
 //! librdkafka's `INTRODUCTION.md` and `CONFIGURATION.md`.
 
 mod connection;
+pub mod group;
+mod lag;
 mod log;
 
 pub use connection::{Connection, Credentials, Sasl, Secret, Tls, Verification};
+pub use lag::PartitionLag;
 pub use log::{ClientError, ClientLog};
