@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use env_logger::fmt::Formatter;
@@ -120,6 +121,44 @@ pub fn configure(settings: LogSettings, clock: Arc<dyn Clock>) -> Result<(), Log
     Ok(())
 }
 
+/// Whether a live line stands on the terminal, which log lines have to push away.
+static LIVE_LINE: AtomicBool = AtomicBool::new(false);
+
+/// Takes the terminal's cursor to the start of its line and clears the line.
+const CLEAR_LINE: &str = "\r\x1b[K";
+
+/// Says whether a live line is shown on standard error; ending it clears it away.
+pub fn set_live_line(shown: bool) {
+    let was_shown = LIVE_LINE.swap(shown, Ordering::Relaxed);
+    if was_shown && !shown {
+        // A terminal that is gone needs no clearing.
+        let _ = io::stderr().write_all(CLEAR_LINE.as_bytes());
+    }
+}
+
+/// Renews the live line.
+pub fn write_live_line(line: &str) {
+    let _ = io::stderr().write_all(format!("{CLEAR_LINE}{line}").as_bytes());
+}
+
+/// Standard error, where a log line takes the place of the live line.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut out = io::stderr().lock();
+        if LIVE_LINE.load(Ordering::Relaxed) {
+            out.write_all(CLEAR_LINE.as_bytes())?;
+        }
+        out.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
 struct Logger {
     backend: RwLock<Arc<Backend>>,
     /// The lines so far, until it is known whether they have to be repeated.
@@ -200,7 +239,7 @@ struct Backend {
 
 impl Backend {
     fn stderr(settings: LogSettings) -> Backend {
-        Backend::new(settings, Box::new(io::stderr()))
+        Backend::new(settings, Box::new(Stderr))
     }
 
     fn new(settings: LogSettings, out: Box<dyn Write + Send>) -> Backend {

@@ -4,3 +4,4 @@ pub mod agent;
 pub mod flags;
 pub mod logging;
 pub mod signals;
+pub mod sink;

@@ -136,10 +136,27 @@ pub enum Rebalance {
 pub enum CommitError {
     /// The group has moved on: other members have the partitions now, or soon will.
     #[error("the group has moved on ({0}); another member reads these records again")]
-    MovedOn(RDKafkaErrorCode),
+    MovedOn(String),
     /// Anything else, such as a coordinator that does not answer; it may pass.
     #[error("{0}")]
-    Other(KafkaError),
+    Other(GroupError),
+}
+
+/// What the client library refuses to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct GroupError(String);
+
+impl From<KafkaError> for GroupError {
+    fn from(error: KafkaError) -> GroupError {
+        match error {
+            // The library's words name the property and what is wrong with it.
+            KafkaError::ClientConfig(_, reason, property, value) => {
+                GroupError(format!("property {property} = {value:?}: {reason}"))
+            }
+            error => GroupError(error.to_string()),
+        }
+    }
 }
 
 /// A member of a group.
@@ -162,7 +179,7 @@ impl GroupMember {
         settings: &GroupSettings,
         log_target: &str,
         clock: Arc<dyn Clock>,
-    ) -> Result<GroupMember, KafkaError> {
+    ) -> Result<GroupMember, GroupError> {
         let token = settings.connection.token().cloned();
         let context = MemberContext {
             log: ClientLog::new(log_target, clock, token),
@@ -191,7 +208,7 @@ impl GroupMember {
                 }
             }
         })
-        .map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
+        .map_err(|error| GroupError(format!("starting a thread: {error}")))?;
         Ok(GroupMember {
             commits: Some(commits),
             committer: Some(committer),
@@ -219,9 +236,12 @@ impl GroupMember {
         if let Some(rebalance) = consumer.context().take_rebalance() {
             return Polled::Rebalance(rebalance);
         }
+        let poll = || consumer.poll(Timeout::After(Duration::ZERO));
+        // A poll may end with one of the library's own events before it comes to the records, which
+        // would then wait without a signal: only a second one that finds nothing counts.
         // A record that comes along with a rebalance is still this member's: nothing has changed
         // hands before the rebalance is accepted, so the record goes first.
-        match consumer.poll(Timeout::After(Duration::ZERO)) {
+        match poll().or_else(poll) {
             None => match consumer.context().take_rebalance() {
                 Some(rebalance) => Polled::Rebalance(rebalance),
                 None => Polled::Nothing,
@@ -243,26 +263,27 @@ impl GroupMember {
     ///
     /// # Errors
     /// If the start of a partition cannot be found out, or the library refuses.
-    pub fn accept(&self, rebalance: &Rebalance) -> Result<(), KafkaError> {
+    pub fn accept(&self, rebalance: &Rebalance) -> Result<(), GroupError> {
         let Some(consumer) = &self.consumer else { return Ok(()) };
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         match rebalance {
             Rebalance::Assigned(partitions) => {
                 let start = self.start_offsets(consumer, partitions)?;
                 if cooperative {
-                    consumer.incremental_assign(&start)
+                    consumer.incremental_assign(&start)?;
                 } else {
-                    consumer.assign(&start)
+                    consumer.assign(&start)?;
                 }
             }
             Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
                 if cooperative {
-                    consumer.incremental_unassign(&list(partitions, |_| Offset::Invalid))
+                    consumer.incremental_unassign(&list(partitions, |_| Offset::Invalid))?;
                 } else {
-                    consumer.unassign()
+                    consumer.unassign()?;
                 }
             }
         }
+        Ok(())
     }
 
     /// Begins a commit; [`GroupMember::committed`] tells how it ends. One at a time.
@@ -285,7 +306,7 @@ impl GroupMember {
     pub fn seek(
         &self,
         offsets: impl IntoIterator<Item = (Partition, i64)>,
-    ) -> Result<(), KafkaError> {
+    ) -> Result<(), GroupError> {
         let Some(consumer) = &self.consumer else { return Ok(()) };
         for (Partition { topic, number }, offset) in offsets {
             consumer.seek(&topic, number, Offset::Offset(offset), OFFSETS_TIMEOUT)?;
@@ -297,13 +318,14 @@ impl GroupMember {
     ///
     /// # Errors
     /// If the library refuses.
-    pub fn set_fetching(&self, fetching: Fetching) -> Result<(), KafkaError> {
+    pub fn set_fetching(&self, fetching: Fetching) -> Result<(), GroupError> {
         let Some(consumer) = &self.consumer else { return Ok(()) };
         let assignment = consumer.assignment()?;
         match fetching {
-            Fetching::Paused => consumer.pause(&assignment),
-            Fetching::Running => consumer.resume(&assignment),
+            Fetching::Paused => consumer.pause(&assignment)?,
+            Fetching::Running => consumer.resume(&assignment)?,
         }
+        Ok(())
     }
 
     /// How far each partition of this member lags behind, as the library last counted.
@@ -402,8 +424,8 @@ impl From<KafkaError> for CommitError {
             Some(
                 code @ (RebalanceInProgress | UnknownMemberId | IllegalGeneration
                 | FencedInstanceId | Fenced | AssignmentLost | StaleMemberEpoch),
-            ) => CommitError::MovedOn(code),
-            _ => CommitError::Other(error),
+            ) => CommitError::MovedOn(code.to_string()),
+            _ => CommitError::Other(error.into()),
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct PartitionLag {
     /// The offset that the next record written to the partition will have, as far as a consumer
     /// may see it.
     pub end_offset: i64,
+    /// The offset that is fetched next, which is ahead of what the owner has read.
+    pub next_offset: i64,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +45,8 @@ struct PartitionStatistics {
     ls_offset: i64,
     #[serde(default = "unknown")]
     hi_offset: i64,
+    #[serde(default = "unknown")]
+    next_offset: i64,
 }
 
 fn unknown() -> i64 {
@@ -62,8 +66,9 @@ pub(super) fn parse_statistics(json: &[u8]) -> Option<Vec<PartitionLag>> {
             };
             // -1 stands for the library's queue of records without a partition.
             if partition.partition >= 0 && partition.fetch_state == "active" && end_offset >= 0 {
-                let (topic, partition) = (topic.clone(), partition.partition);
-                lags.push(PartitionLag { topic, partition, end_offset });
+                let PartitionStatistics { partition, next_offset, .. } = partition;
+                let topic = topic.clone();
+                lags.push(PartitionLag { topic, partition, end_offset, next_offset });
             }
         }
     }

@@ -1,1 +1,152 @@
-//! (being written)
+//! metric-sink: consumer threads of one group, each appending what it reads to its own file.
+
+mod consumer;
+pub mod file;
+pub mod lock;
+pub mod positions;
+pub mod progress;
+pub mod settings;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, unbounded};
+
+use consumer::{ConsumerError, ConsumerThread};
+use file::{DataFile, FileError};
+use lock::{FolderLock, LockError};
+use progress::ThreadProgress;
+use settings::{Membership, Settings};
+
+use crate::kafka::Connection;
+use crate::kafka::group::GroupSettings;
+use crate::system::System;
+use crate::system::thread::{self, Thread};
+
+/// Why the sink could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The folder is missing and cannot be made.
+    #[error("making the folder {}: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The folder belongs to another sink.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A file cannot be opened.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The system has no room for another thread.
+    #[error("starting a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// How a thread has ended.
+pub struct ThreadEnd {
+    /// The thread's name, which is also its file's without `.csv`.
+    pub name: String,
+    /// Why it ended, if not because it was told to.
+    pub result: Result<(), ConsumerError>,
+}
+
+/// A running sink.
+pub struct Sink {
+    threads: Vec<Thread>,
+    /// How far each thread has come, with its name.
+    pub progress: Vec<(String, Arc<ThreadProgress>)>,
+    /// Tells of each thread that has ended.
+    pub ended: Receiver<ThreadEnd>,
+    _lock: FolderLock,
+}
+
+impl Sink {
+    /// Locks the folder, opens the files and starts the threads; they run until `stop` closes.
+    ///
+    /// # Errors
+    /// If the folder or a file cannot be used. The cluster is not asked: threads wait for it.
+    pub fn start(
+        settings: Settings,
+        system: &System,
+        stop: &Receiver<()>,
+    ) -> Result<Sink, SinkError> {
+        let folder = settings.output_dir.clone();
+        std::fs::create_dir_all(&folder)
+            .map_err(|source| SinkError::Folder { path: folder.clone(), source })?;
+        let lock = FolderLock::acquire(&folder)?;
+        let settings = Arc::new(settings);
+        let (ends, ended) = unbounded();
+        let mut consumers = Vec::new();
+        let mut progress = Vec::new();
+        for number in 0..settings.threads {
+            let name = format!("consumer-thread-{number}");
+            let path = folder.join(format!("{name}.csv"));
+            let (file, torn) = DataFile::open(&path)?;
+            if let Some(torn) = torn {
+                log::warn!(
+                    target: &name,
+                    "{} ended in a torn record of {} bytes, which was never committed; it is cut off",
+                    path.display(),
+                    torn.bytes
+                );
+            }
+            let of_thread = Arc::new(ThreadProgress::default());
+            progress.push((name.clone(), of_thread.clone()));
+            let group = group_settings(&settings, &name, system);
+            let clock = system.clock.clone();
+            consumers.push((
+                name.clone(),
+                ConsumerThread::new(name, file, settings.clone(), group, of_thread, clock),
+            ));
+        }
+        let mut threads = Vec::new();
+        for (name, consumer) in consumers {
+            let (stop, ends) = (stop.clone(), ends.clone());
+            let spawned = thread::spawn(&name.clone(), move || {
+                let result = consumer.run(&stop);
+                // Whoever waited for it may have ended.
+                let _ = ends.send(ThreadEnd { name, result });
+            });
+            threads.push(spawned.map_err(SinkError::Thread)?);
+        }
+        Ok(Sink { threads, progress, ended, _lock: lock })
+    }
+
+    /// Waits for threads that have told of their end.
+    pub fn join(self) {
+        drop(self.threads);
+    }
+}
+
+fn group_settings(settings: &Settings, name: &str, system: &System) -> GroupSettings {
+    let mut connection = Connection::plain(settings.brokers.clone(), name);
+    connection.properties.clone_from(&settings.properties);
+    let instance_id = match settings.membership {
+        Membership::Dynamic => None,
+        Membership::Static => Some(instance_id(settings, name, system)),
+    };
+    GroupSettings {
+        connection,
+        group: settings.group.clone(),
+        topics: settings.topics.clone(),
+        start: settings.from,
+        protocol: settings.protocol,
+        session_timeout: settings.session_timeout,
+        instance_id,
+        read_ahead_bytes: settings.read_ahead_bytes,
+        lag_interval: settings.report_interval,
+    }
+}
+
+/// A name that a thread keeps over restarts and shares with no other.
+fn instance_id(settings: &Settings, name: &str, system: &System) -> String {
+    let folder = settings.output_dir.canonicalize().unwrap_or(settings.output_dir.clone());
+    let id = format!("{}{}-{name}", system.host.name(), folder.display());
+    // Kafka takes letters, digits, dots, dashes and underscores, at most 249 of them.
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '_' };
+    let id: String = id.chars().map(allowed).collect();
+    id[id.len().saturating_sub(249)..].to_owned()
+}

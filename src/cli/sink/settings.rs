@@ -1,0 +1,415 @@
+//! Settings from the configuration file and the flags.
+
+use std::path::Path;
+use std::time::Duration as Span;
+
+use serde::Deserialize;
+
+use crate::cli::flags::Parsed;
+use crate::config::toml;
+use crate::kafka::group::{GroupProtocol, StartOffset};
+use crate::metric::Timestamp;
+use crate::plugin::settings::{Data, Duration, Position, Size, Table, Value};
+use crate::sink::settings::{Fsync, Membership, Settings};
+
+/// Properties that the sink's promises rest on, and why they cannot be set.
+const RESERVED: [(&str, &str); 7] = [
+    ("enable.auto.commit", "offsets are committed only after the data is on the disk"),
+    ("enable.auto.offset.store", "offsets are committed only after the data is on the disk"),
+    ("auto.offset.reset", "use --from"),
+    ("bootstrap.servers", "use --brokers"),
+    ("metadata.broker.list", "use --brokers"),
+    ("group.id", "use --group"),
+    ("group.instance.id", "use --static-membership; each thread needs its own"),
+];
+
+/// A setting that is wrong.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SettingsError {
+    #[error("reading {file}: {source}")]
+    Read { file: String, source: std::io::Error },
+    #[error("{0}")]
+    File(String),
+    #[error("{origin}: {reason}")]
+    Value { origin: String, reason: String },
+}
+
+/// What the file, and after it the flags, may say; all of it is optional.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+struct Given {
+    brokers: Option<List>,
+    topic: Option<List>,
+    threads: Option<usize>,
+    from: Option<String>,
+    read_ahead: Option<Size>,
+    output_dir: Option<String>,
+    fsync: Option<FsyncWord>,
+    commit_interval: Option<Duration>,
+    commit_bytes: Option<Size>,
+    batch_records: Option<usize>,
+    batch_bytes: Option<Size>,
+    group: Option<String>,
+    session_timeout: Option<Duration>,
+    static_membership: Option<bool>,
+    group_protocol: Option<ProtocolWord>,
+    report_interval: Option<Duration>,
+    properties: std::collections::BTreeMap<String, String>,
+}
+
+/// One text or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum List {
+    One(String),
+    Several(Vec<String>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum FsyncWord {
+    Commit,
+    Never,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ProtocolWord {
+    Classic,
+    Consumer,
+}
+
+/// Reads the file that the flags name, if any, and lets the flags win over it.
+///
+/// # Errors
+/// Everything that is wrong in the file, or the first flag that is wrong.
+pub(super) fn settings(parsed: &Parsed) -> Result<Settings, SettingsError> {
+    let mut settings = Settings::default();
+    if let Some(file) = parsed.value("config") {
+        apply(read_file(file)?, file, &mut settings)?;
+    }
+    apply(from_flags(parsed)?, "flags", &mut settings)?;
+    Ok(settings)
+}
+
+fn read_file(file: &str) -> Result<Given, SettingsError> {
+    let text = std::fs::read_to_string(Path::new(file))
+        .map_err(|source| SettingsError::Read { file: file.to_owned(), source })?;
+    let lines = |errors: Vec<String>| SettingsError::File(errors.join("\n"));
+    let table = toml::parse(file, &text)
+        .map_err(|errors| lines(errors.iter().map(|error| format!("{file}: {error}")).collect()))?;
+    let given = table.read::<Given>();
+    let mut errors: Vec<String> = table.unknown().iter().map(ToString::to_string).collect();
+    match given {
+        Ok(given) if errors.is_empty() => Ok(given),
+        Ok(_) => Err(lines(errors)),
+        Err(wrong) => {
+            errors.extend(wrong.iter().map(ToString::to_string));
+            Err(lines(errors))
+        }
+    }
+}
+
+/// The flags as the same settings that a file holds, so that both are read by one reader.
+fn from_flags(parsed: &Parsed) -> Result<Given, SettingsError> {
+    let mut table = Table::new("flags".into(), "", Position::default());
+    let at = |data| Value { position: Position::default(), data };
+    // Marked as put in by a variable, a text converts to the type of its setting.
+    let text = |text: &str| at(Data::String { text: text.to_owned(), substituted: true });
+    for name in ["brokers", "topic"] {
+        let values = parsed.values(name);
+        if !values.is_empty() {
+            let values = values.iter().map(|value| text(value)).collect();
+            table.push(name, Position::default(), at(Data::Array(values)));
+        }
+    }
+    for name in [
+        "from",
+        "read-ahead",
+        "output-dir",
+        "fsync",
+        "commit-interval",
+        "commit-bytes",
+        "batch-bytes",
+        "group",
+        "session-timeout",
+        "group-protocol",
+        "report-interval",
+    ] {
+        if let Some(value) = parsed.value(name) {
+            table.push(name, Position::default(), text(value));
+        }
+    }
+    for name in ["threads", "batch-records"] {
+        if let Some(number) = parsed.number(name) {
+            table.push(name, Position::default(), at(Data::Integer(number)));
+        }
+    }
+    if parsed.is_on("static-membership") {
+        table.push("static-membership", Position::default(), at(Data::Boolean(true)));
+    }
+    let mut given: Given = table.read().map_err(|errors| {
+        let messages: Vec<_> = errors.iter().map(|error| format!("--{}", error.message)).collect();
+        SettingsError::File(messages.join("\n"))
+    })?;
+    for property in parsed.values("property") {
+        let Some((key, value)) = property.split_once('=') else {
+            let reason = "expecting KEY=VALUE".to_owned();
+            return Err(SettingsError::Value { origin: format!("-X {property}"), reason });
+        };
+        given.properties.insert(key.to_owned(), value.to_owned());
+    }
+    Ok(given)
+}
+
+fn apply(given: Given, origin: &str, settings: &mut Settings) -> Result<(), SettingsError> {
+    let wrong = |name: &str, reason: String| {
+        let origin =
+            if origin == "flags" { format!("--{name}") } else { format!("{origin}: {name}") };
+        Err(SettingsError::Value { origin, reason })
+    };
+    let span = |duration: Duration| -> Span { duration.to_std() };
+    if let Some(brokers) = given.brokers {
+        settings.brokers = brokers
+            .into_iter()
+            .flat_map(|list| list.split(',').map(|one| one.trim().to_owned()).collect::<Vec<_>>())
+            .filter(|broker| !broker.is_empty())
+            .collect();
+    }
+    if let Some(topics) = given.topic {
+        settings.topics = topics.into_iter().collect();
+    }
+    if settings.brokers.is_empty() || settings.topics.iter().any(String::is_empty) {
+        return wrong("brokers", "brokers and topics cannot be empty".into());
+    }
+    match given.threads {
+        Some(0) => return wrong("threads", "at least one thread is needed".into()),
+        Some(threads) => settings.threads = threads,
+        None => {}
+    }
+    if let Some(from) = given.from {
+        match start_offset(&from) {
+            Some(start) => settings.from = start,
+            None => {
+                return wrong(
+                    "from",
+                    format!(
+                        "{from:?} is neither earliest nor latest nor a time such as \
+                         2026-01-31T12:00:00Z or 1769860800000"
+                    ),
+                );
+            }
+        }
+    }
+    if let Some(size) = given.read_ahead {
+        settings.read_ahead_bytes = bytes(size).max(1024);
+    }
+    if let Some(folder) = given.output_dir {
+        settings.output_dir = folder.into();
+    }
+    match given.fsync {
+        Some(FsyncWord::Commit) => settings.fsync = Fsync::Commit,
+        Some(FsyncWord::Never) => settings.fsync = Fsync::Never,
+        None => {}
+    }
+    if let Some(interval) = given.commit_interval {
+        settings.commit_interval = span(interval);
+    }
+    if let Some(size) = given.commit_bytes {
+        settings.commit_bytes = size.bytes();
+    }
+    match given.batch_records {
+        Some(0) => return wrong("batch-records", "at least one record is needed".into()),
+        Some(records) => settings.batch_records = records,
+        None => {}
+    }
+    if let Some(size) = given.batch_bytes {
+        settings.batch_bytes = bytes(size).max(1);
+    }
+    if let Some(group) = given.group {
+        if group.is_empty() {
+            return wrong("group", "a group needs a name".into());
+        }
+        settings.group = group;
+    }
+    if let Some(timeout) = given.session_timeout {
+        if timeout < Duration::from_secs(1) {
+            return wrong("session-timeout", format!("{timeout} is too short for any cluster"));
+        }
+        settings.session_timeout = span(timeout);
+    }
+    if given.static_membership == Some(true) {
+        settings.membership = Membership::Static;
+    }
+    match given.group_protocol {
+        Some(ProtocolWord::Classic) => settings.protocol = GroupProtocol::Classic,
+        Some(ProtocolWord::Consumer) => settings.protocol = GroupProtocol::Consumer,
+        None => {}
+    }
+    if let Some(interval) = given.report_interval {
+        if interval < Duration::from_millis(100) {
+            return wrong("report-interval", format!("{interval} is too short"));
+        }
+        settings.report_interval = span(interval);
+    }
+    for (key, value) in given.properties {
+        if let Some((_, reason)) = RESERVED.iter().find(|(reserved, _)| *reserved == key) {
+            return wrong("property", format!("{key} cannot be set: {reason}"));
+        }
+        settings.properties.push((key, value));
+    }
+    Ok(())
+}
+
+impl IntoIterator for List {
+    type Item = String;
+    type IntoIter = std::vec::IntoIter<String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        match self {
+            List::One(text) => vec![text],
+            List::Several(texts) => texts,
+        }
+        .into_iter()
+    }
+}
+
+fn bytes(size: Size) -> usize {
+    usize::try_from(size.bytes()).unwrap_or(usize::MAX)
+}
+
+fn start_offset(from: &str) -> Option<StartOffset> {
+    match from {
+        "earliest" => return Some(StartOffset::Earliest),
+        "latest" => return Some(StartOffset::Latest),
+        _ => {}
+    }
+    if let Ok(millis) = from.parse() {
+        return Some(StartOffset::At(Timestamp::from_millis(millis)));
+    }
+    let time: jiff::Timestamp = from.parse().ok()?;
+    Some(StartOffset::At(Timestamp::from_millis(time.as_millisecond())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::flags::Stop;
+    use crate::cli::sink::flags::PROGRAM;
+
+    fn parse(arguments: &[&str]) -> Result<Settings, SettingsError> {
+        match PROGRAM.parse(arguments.iter().map(std::ffi::OsString::from)) {
+            Ok(parsed) => settings(&parsed),
+            Err(Stop::Help(_)) => panic!("help"),
+            Err(Stop::Wrong { message, .. }) => panic!("{message}"),
+        }
+    }
+
+    fn wrong(arguments: &[&str]) -> String {
+        parse(arguments).unwrap_err().to_string()
+    }
+
+    fn file(text: &str) -> (tempfile::TempDir, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sink.toml");
+        std::fs::write(&path, text).unwrap();
+        let path = path.to_str().unwrap().to_owned();
+        (folder, path)
+    }
+
+    #[test]
+    fn the_defaults_are_the_tutorials() {
+        let settings = parse(&[]).unwrap();
+        assert_eq!(settings.brokers, ["127.0.0.1:9092"]);
+        assert_eq!(settings.topics, ["my-computer-metric"]);
+        assert_eq!(settings.group, "metric-consumers");
+        assert_eq!((settings.threads, settings.from), (5, StartOffset::Earliest));
+    }
+
+    #[test]
+    fn flags_are_read_by_type() {
+        let settings = parse(&[
+            "-b",
+            "a:1,b:2",
+            "--brokers",
+            "c:3",
+            "-t",
+            "x",
+            "-topic=y",
+            "--threads",
+            "3",
+            "--commit-interval",
+            "250ms",
+            "--commit-bytes",
+            "2MiB",
+            "-X",
+            "security.protocol=ssl",
+            "--fsync",
+            "never",
+            "--static-membership",
+            "--group-protocol=consumer",
+        ])
+        .unwrap();
+        assert_eq!(settings.brokers, ["a:1", "b:2", "c:3"]);
+        assert_eq!(settings.topics, ["x", "y"]);
+        assert_eq!(settings.commit_interval, Span::from_millis(250));
+        assert_eq!(settings.commit_bytes, 2 * 1024 * 1024);
+        assert_eq!(settings.properties, [("security.protocol".into(), "ssl".into())]);
+        assert_eq!((settings.threads, settings.fsync), (3, Fsync::Never));
+        assert_eq!(settings.membership, Membership::Static);
+        assert_eq!(settings.protocol, GroupProtocol::Consumer);
+    }
+
+    #[test]
+    fn a_start_can_be_a_time() {
+        let at = |from: &str| parse(&["--from", from]).unwrap().from;
+        assert_eq!(at("latest"), StartOffset::Latest);
+        assert_eq!(at("1769860800000"), StartOffset::At(Timestamp::from_seconds(1_769_860_800)));
+        assert_eq!(at("2026-01-31T12:00:00Z"), at("1769860800000"));
+        assert!(wrong(&["--from", "yesterday"]).contains("\"yesterday\""));
+    }
+
+    #[test]
+    fn a_file_holds_the_same_settings_and_flags_win() {
+        let (_folder, path) = file(
+            "threads = 2\ntopic = \"a\"\nfrom = \"latest\"\n[properties]\n\"sasl.password\" = \"s\"\n",
+        );
+        let settings = parse(&["--config", &path, "--threads", "4"]).unwrap();
+        assert_eq!((settings.threads, settings.from), (4, StartOffset::Latest));
+        assert_eq!(settings.topics, ["a"]);
+        assert_eq!(settings.properties.len(), 1);
+    }
+
+    #[test]
+    fn every_mistake_in_a_file_is_told_with_its_place() {
+        let (_folder, path) = file("thread = 2\ngroup = 5\n");
+        let message = wrong(&["--config", &path]);
+        assert!(message.contains(":1:1"), "{message}");
+        assert!(message.contains("did you mean `threads`?"), "{message}");
+        assert!(message.contains(":2:"), "{message}");
+    }
+
+    #[test]
+    fn what_the_promises_rest_on_cannot_be_set() {
+        for key in ["enable.auto.commit", "group.id", "auto.offset.reset"] {
+            let message = wrong(&["-X", &format!("{key}=x")]);
+            assert!(message.contains(key), "{message}");
+        }
+        assert!(wrong(&["-X", "nonsense"]).contains("KEY=VALUE"));
+    }
+
+    #[test]
+    fn values_without_sense_are_refused_by_name() {
+        for (arguments, name) in [
+            (["--threads", "0"], "--threads"),
+            (["--batch-records", "0"], "--batch-records"),
+            (["--session-timeout", "1ms"], "--session-timeout"),
+            (["--commit-interval", "soon"], "--commit-interval"),
+            (["--group", ""], "--group"),
+            (["--threads", "-1"], "--threads"),
+        ] {
+            let message = wrong(&arguments);
+            assert!(message.contains(name), "{message}");
+        }
+    }
+}

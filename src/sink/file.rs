@@ -1,0 +1,251 @@
+//! A file that records are appended to, whole lines only.
+//!
+//! Data reaches the file in whole groups of records. A write that fails half-way is taken back, so
+//! that the file always ends with a whole record; a tail that a killed process left torn is cut
+//! off when the file is opened. What is cut off was never committed, and is read again.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Files hold data that is nobody's business but the owner's and the group's.
+const MODE: u32 = 0o640;
+
+/// What went wrong with a data file.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} {}: {source}", path.display())]
+pub struct FileError {
+    /// What was being done, such as `writing to`.
+    pub action: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// A file that records are appended to.
+#[derive(Debug)]
+pub struct DataFile {
+    path: PathBuf,
+    file: File,
+}
+
+/// What opening a file found.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// How many bytes of an unfinished record were cut off.
+    pub bytes: u64,
+}
+
+impl DataFile {
+    /// Opens a file for appending, making it if it is missing, and cuts a torn tail off.
+    ///
+    /// # Errors
+    /// If it cannot be opened, read or cut.
+    pub fn open(path: &Path) -> Result<(DataFile, Option<Torn>), FileError> {
+        let failed = |action| move |source| FileError { action, path: path.to_owned(), source };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(MODE)
+            .open(path)
+            .map_err(failed("opening"))?;
+        let metadata = file.metadata().map_err(failed("reading"))?;
+        if !metadata.is_file() {
+            // A device or a pipe has no tail to look at.
+            return Ok((DataFile { path: path.to_owned(), file }, None));
+        }
+        let whole = end_of_last_line(&mut file, metadata.len()).map_err(failed("reading"))?;
+        let torn = metadata.len() - whole;
+        if torn > 0 {
+            file.set_len(whole).map_err(failed("cutting a torn record off"))?;
+        }
+        let torn = (torn > 0).then_some(Torn { bytes: torn });
+        Ok((DataFile { path: path.to_owned(), file }, torn))
+    }
+
+    /// The file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How long the file is, in bytes.
+    ///
+    /// It is asked for each time: somebody else may have cut the file, as logrotate's
+    /// `copytruncate` does.
+    pub fn length(&self) -> u64 {
+        self.file.metadata().map_or(0, |metadata| metadata.len())
+    }
+
+    /// Appends whole records; after an error the file is as it was before.
+    ///
+    /// # Errors
+    /// Whatever writing fails with, such as a full disk.
+    pub fn append(&mut self, records: &[u8]) -> Result<(), FileError> {
+        let before = self.length();
+        self.file.write_all(records).map_err(|source| {
+            if let Err(error) = self.truncate(before) {
+                // Devices cannot be cut; in a file a torn record stays, which is cut off when the
+                // file is opened again.
+                log::debug!(target: "", "taking back a failed write: {error}");
+            }
+            self.failed("writing to", source)
+        })
+    }
+
+    /// Sees to it that what was appended is on the disk.
+    ///
+    /// # Errors
+    /// Whatever flushing fails with. The kernel may have dropped the data then, so that the same
+    /// flush succeeding later would prove nothing: what was appended since the last flush that
+    /// succeeded has to be taken back with [`DataFile::truncate`] and written again.
+    pub fn flush(&mut self) -> Result<(), FileError> {
+        match self.file.sync_data() {
+            // Devices and pipes have nothing to flush.
+            Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+            result => result.map_err(|source| self.failed("flushing", source)),
+        }
+    }
+
+    /// Takes back everything behind `length`; a file that is shorter stays as it is.
+    ///
+    /// # Errors
+    /// Whatever truncating fails with.
+    pub fn truncate(&mut self, length: u64) -> Result<(), FileError> {
+        if self.length() <= length {
+            return Ok(());
+        }
+        self.file.set_len(length).map_err(|source| self.failed("truncating", source))
+    }
+
+    /// Whether the path still leads to this file; it does not after the file was removed or renamed.
+    pub fn is_in_place(&self) -> bool {
+        let (Ok(path), Ok(file)) = (fs::metadata(&self.path), self.file.metadata()) else {
+            return false;
+        };
+        (path.dev(), path.ino()) == (file.dev(), file.ino())
+    }
+
+    fn failed(&self, action: &'static str, source: io::Error) -> FileError {
+        FileError { action, path: self.path.clone(), source }
+    }
+}
+
+/// Where the last whole line of a file of this length ends.
+fn end_of_last_line(file: &mut File, length: u64) -> io::Result<u64> {
+    const BLOCK: u64 = 64 * 1024;
+    let mut block = Vec::new();
+    let mut end = length;
+    while end > 0 {
+        let start = end.saturating_sub(BLOCK);
+        file.seek(SeekFrom::Start(start))?;
+        block.clear();
+        Read::by_ref(file).take(end - start).read_to_end(&mut block)?;
+        if let Some(at) = memchr::memrchr(b'\n', &block) {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+/// Appends a record's value as whole lines: it gets a line end unless it has one.
+///
+/// An empty value, and a record without a value, become an empty line, so that every record leaves
+/// a trace. A value of several lines stays those lines.
+pub fn push_record(out: &mut Vec<u8>, value: &[u8]) {
+    out.extend_from_slice(value);
+    if value.last() != Some(&b'\n') {
+        out.push(b'\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn file(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("consumer-thread-0.csv");
+        fs::write(&path, content).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn every_record_ends_its_line_once() {
+        let mut out = Vec::new();
+        for value in [b"a".as_slice(), b"b\n", b"", b"c\nd", b"\n"] {
+            push_record(&mut out, value);
+        }
+        assert_eq!(out, b"a\nb\n\nc\nd\n\n");
+    }
+
+    #[test]
+    fn a_torn_tail_is_cut_off_and_whole_lines_stay() {
+        let long = vec![b'x'; 200_000];
+        for (content, whole) in [
+            (b"".as_slice(), 0),
+            (b"one\n", 4),
+            (b"one\ntwo", 4),
+            (b"torn", 0),
+            (long.as_slice(), 0),
+        ] {
+            let (_folder, path) = file(content);
+            let (mut data, torn) = DataFile::open(&path).unwrap();
+            assert_eq!(torn.map_or(0, |torn| torn.bytes), content.len() as u64 - whole);
+            data.append(b"next\n").unwrap();
+            assert_eq!(fs::read(&path).unwrap().len() as u64, whole + 5);
+        }
+    }
+
+    #[test]
+    fn a_full_device_is_an_error_that_names_the_file() {
+        let (mut data, _) = DataFile::open(Path::new("/dev/full")).unwrap();
+        let error = data.append(b"record\n").unwrap_err();
+        assert!(error.to_string().starts_with("writing to /dev/full: No space left"), "{error}");
+        assert_eq!(data.length(), 0);
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_noticed() {
+        let (folder, path) = file(b"");
+        let (data, _) = DataFile::open(&path).unwrap();
+        assert!(data.is_in_place());
+        fs::rename(&path, folder.path().join("moved")).unwrap();
+        assert!(!data.is_in_place());
+        fs::write(&path, b"another").unwrap();
+        assert!(!data.is_in_place());
+    }
+
+    #[test]
+    fn data_files_are_not_world_readable() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new.csv");
+        let (_data, _) = DataFile::open(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o007, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn after_any_cut_the_file_holds_whole_records_only(
+            records in prop::collection::vec("[a-z]{0,8}", 0..20),
+            cut in 0usize..200,
+        ) {
+            let mut whole = Vec::new();
+            for record in &records {
+                push_record(&mut whole, record.as_bytes());
+            }
+            let cut = cut.min(whole.len());
+            let (_folder, path) = file(&whole[..cut]);
+            let (data, _) = DataFile::open(&path).unwrap();
+            let left = fs::read(&path).unwrap();
+            prop_assert_eq!(data.length(), left.len() as u64);
+            prop_assert!(whole.starts_with(&left));
+            prop_assert!(left.is_empty() || left.ends_with(b"\n"));
+        }
+    }
+}

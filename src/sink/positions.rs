@@ -1,0 +1,176 @@
+//! What has been read, what of it is in the file, and what may be committed.
+//!
+//! A record's offset goes through three stages: *pending* while its bytes are in memory, *written*
+//! once they are in the file, *flushed* once they are on the disk. Only flushed offsets are ever
+//! committed.
+
+use crate::kafka::group::Partition;
+
+/// The offsets that follow the last record of each stage, by partition.
+#[derive(Debug, Default)]
+pub struct Positions {
+    partitions: Vec<Stages>,
+    /// The partition of the last record, where the next one most likely belongs too.
+    current: usize,
+}
+
+/// The stages of one partition; each begins at the first record that was read.
+#[derive(Debug)]
+struct Stages {
+    partition: Partition,
+    pending: i64,
+    written: i64,
+    flushed: i64,
+    committed: i64,
+}
+
+impl Positions {
+    /// Counts a record as pending.
+    pub fn read(&mut self, topic: &str, number: i32, offset: i64) {
+        let is_it =
+            |each: &Stages| each.partition.number == number && *each.partition.topic == *topic;
+        if !self.partitions.get(self.current).is_some_and(is_it) {
+            self.current = self.partitions.iter().position(is_it).unwrap_or_else(|| {
+                self.partitions.push(Stages {
+                    partition: Partition { topic: topic.into(), number },
+                    pending: offset,
+                    written: offset,
+                    flushed: offset,
+                    committed: offset,
+                });
+                self.partitions.len() - 1
+            });
+        }
+        self.partitions[self.current].pending = offset + 1;
+    }
+
+    /// Counts all pending records as written.
+    pub fn wrote(&mut self) {
+        self.partitions.iter_mut().for_each(|each| each.written = each.pending);
+    }
+
+    /// Counts all written records as flushed.
+    pub fn flushed(&mut self) {
+        self.partitions.iter_mut().for_each(|each| each.flushed = each.written);
+    }
+
+    /// The flushed offsets that are not committed yet.
+    pub fn to_commit(&self) -> Vec<(Partition, i64)> {
+        self.partitions
+            .iter()
+            .filter(|each| each.flushed > each.committed)
+            .map(|each| (each.partition.clone(), each.flushed))
+            .collect()
+    }
+
+    /// Counts these offsets as committed.
+    pub fn committed(&mut self, offsets: &[(Partition, i64)]) {
+        for (partition, offset) in offsets {
+            let known = self.partitions.iter_mut().find(|each| each.partition == *partition);
+            if let Some(each) = known {
+                each.committed = *offset;
+            }
+        }
+    }
+
+    /// Forgets partitions that have gone to another member.
+    pub fn forget(&mut self, gone: &[Partition]) {
+        self.partitions.retain(|each| !gone.contains(&each.partition));
+        self.current = 0;
+    }
+
+    /// Forgets what is pending, and returns where partitions have to be read again from.
+    pub fn take_back_pending(&mut self) -> Vec<(Partition, i64)> {
+        self.partitions
+            .iter_mut()
+            .filter(|each| each.written < each.pending)
+            .map(|each| {
+                each.pending = each.written;
+                (each.partition.clone(), each.written)
+            })
+            .collect()
+    }
+
+    /// Forgets what is pending and what was written since the last flush, and returns where
+    /// partitions have to be read again from.
+    pub fn take_back_unflushed(&mut self) -> Vec<(Partition, i64)> {
+        self.partitions.iter_mut().for_each(|each| each.written = each.flushed);
+        self.take_back_pending()
+    }
+
+    /// The offset that follows the last record that was read of each partition.
+    pub fn read_offsets(&self) -> Vec<(Partition, i64)> {
+        self.partitions.iter().map(|each| (each.partition.clone(), each.pending)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(number: i32) -> Partition {
+        Partition { topic: "t".into(), number }
+    }
+
+    #[test]
+    fn only_what_is_on_the_disk_is_committed() {
+        let mut positions = Positions::default();
+        positions.read("t", 0, 10);
+        positions.read("t", 0, 11);
+        assert_eq!(positions.to_commit(), []);
+        positions.wrote();
+        assert_eq!(positions.to_commit(), []);
+        positions.flushed();
+        positions.read("t", 0, 12);
+        assert_eq!(positions.to_commit(), [(partition(0), 12)]);
+        positions.committed(&[(partition(0), 12)]);
+        assert_eq!(positions.to_commit(), []);
+        positions.wrote();
+        assert_eq!(positions.to_commit(), [], "written after the last flush");
+    }
+
+    #[test]
+    fn partitions_are_told_apart_by_topic_and_number() {
+        let mut positions = Positions::default();
+        for (topic, number, offset) in [("t", 0, 1), ("u", 0, 5), ("t", 1, 7), ("t", 0, 2)] {
+            positions.read(topic, number, offset);
+        }
+        positions.wrote();
+        positions.flushed();
+        let mut commits = positions.to_commit();
+        commits.sort();
+        let u = Partition { topic: "u".into(), number: 0 };
+        assert_eq!(commits, [(partition(0), 3), (partition(1), 8), (u, 6)]);
+    }
+
+    #[test]
+    fn what_has_gone_is_never_committed() {
+        let mut positions = Positions::default();
+        positions.read("t", 0, 1);
+        positions.read("t", 1, 1);
+        positions.wrote();
+        positions.flushed();
+        positions.forget(&[partition(0)]);
+        assert_eq!(positions.to_commit(), [(partition(1), 2)]);
+        positions.read("t", 0, 9);
+        positions.wrote();
+        positions.flushed();
+        assert_eq!(positions.to_commit().len(), 2);
+    }
+
+    #[test]
+    fn what_is_taken_back_is_read_again_from_where_its_stage_begins() {
+        let mut positions = Positions::default();
+        positions.read("t", 0, 1);
+        positions.wrote();
+        positions.flushed();
+        positions.read("t", 0, 2);
+        positions.wrote();
+        positions.read("t", 0, 3);
+        positions.read("t", 1, 40);
+        assert_eq!(positions.take_back_pending(), [(partition(0), 3), (partition(1), 40)]);
+        assert_eq!(positions.take_back_pending(), []);
+        assert_eq!(positions.take_back_unflushed(), [(partition(0), 2)]);
+        assert_eq!(positions.to_commit(), [(partition(0), 2)]);
+    }
+}
