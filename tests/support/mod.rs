@@ -1,0 +1,13 @@
+//! What tests are made with: Kafka clusters, topics, and the programs running.
+
+mod cluster;
+mod group;
+mod program;
+mod topic;
+mod wait;
+
+pub(crate) use cluster::Cluster;
+pub(crate) use group::GroupPartition;
+pub(crate) use program::{Ended, Program};
+pub(crate) use topic::{Record, Topic};
+pub(crate) use wait::wait_for;

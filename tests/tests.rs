@@ -1,0 +1,15 @@
+//! The programs as their users meet them, against a real Apache Kafka; and the house rules.
+//!
+//! One crate for all, so that it is linked once. A module for each subject; [`support`] starts
+//! clusters and programs.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::print_stderr, reason = "a failed test shows what the programs have logged")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test runs on the clock and files of this machine"
+)]
+
+mod kafka_cluster;
+#[expect(dead_code, unused_imports, reason = "the tests of the programs use the rest")]
+mod support;
