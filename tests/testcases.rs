@@ -282,12 +282,11 @@ impl Case {
 
     fn compare_out(&self, output: &Output, faults: &mut Vec<String>) -> Result<(), Failed> {
         let path = self.folder.join("expected.out");
-        if self.runner.expectations == Expectations::Write && !output.stdout.is_empty() {
-            fs::write(&path, &output.stdout)?;
-        }
         let expected = self.lines(&fs::read(&path).unwrap_or_default());
         let found = self.lines(&output.stdout);
-        if expected != found {
+        if expected != found && self.runner.expectations == Expectations::Write {
+            fs::write(&path, &output.stdout)?;
+        } else if expected != found {
             let missing = expected.iter().filter(|line| !found.contains(line));
             let surplus = found.iter().filter(|line| !expected.contains(line));
             let shown: Vec<_> = missing
