@@ -12,18 +12,23 @@ mod accumulator;
 mod context;
 mod declaration;
 mod error;
+pub mod glob;
 mod log;
+mod patterns;
 mod quote;
 pub mod settings;
 mod statistics;
+mod time_layout;
 
 pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
 pub use context::{Context, Formats};
 pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind};
 pub use error::{BuildError, ConnectError, PluginError, Rejection, StartError, WriteError};
 pub use log::PluginLog;
+pub use patterns::Patterns;
 pub use quote::Quoted;
 pub use statistics::{Counter, Statistic, Statistics};
+pub use time_layout::{TimeLayout, TimeParseError};
 
 use crate::metric::Metric;
 

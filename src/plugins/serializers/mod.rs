@@ -1,8 +1,9 @@
 //! Formats that metrics go out in.
 
 pub mod influx;
+pub mod json;
 
 use crate::plugin::{Declaration, Serializer};
 
 /// Every serializer, sorted by name.
-pub static ALL: &[&Declaration<dyn Serializer>] = &[&influx::PLUGIN];
+pub static ALL: &[&Declaration<dyn Serializer>] = &[&influx::PLUGIN, &json::PLUGIN];

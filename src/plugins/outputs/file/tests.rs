@@ -103,7 +103,7 @@ fn a_metric_that_has_no_form_is_named_and_the_rest_is_written() {
                 let expected = "could not serialize metric: \"m\": no serializable fields";
                 assert_eq!(source.to_string(), expected);
             }
-            other => panic!("{other:?}"),
+            other => unreachable!("{other:?}"),
         }
         assert_eq!(read(&a), "m v=1i 0\nm v=2i 0\n");
     }
@@ -126,7 +126,7 @@ fn what_was_written_before_a_failure_is_not_written_again() {
             assert_eq!(retry, [0, 2]);
             assert_eq!(rejected[0].index, 1);
         }
-        other => panic!("{other:?}"),
+        other => unreachable!("{other:?}"),
     }
 }
 

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "c v=1 $1"
