@@ -6,11 +6,12 @@
 //! # References
 //! Telegraf's `docs/CONFIGURATION.md`, "Metric Filtering"; `models/filter.go` for the corners.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use super::glob::{Glob, GlobError};
 use super::options::FilterOptions;
 use crate::metric::{Metric, Tag};
+use crate::plugin::Patterns;
+use crate::plugin::glob::GlobError;
 
 /// Why a filter could not be compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,18 +64,18 @@ impl Filter {
         };
         Ok(Filter {
             names: IncludeExclude {
-                include: Patterns::new("namepass", &options.namepass, &options.namepass_separator)?,
-                exclude: Patterns::new("namedrop", &options.namedrop, &options.namedrop_separator)?,
+                include: patterns("namepass", &options.namepass, &options.namepass_separator)?,
+                exclude: patterns("namedrop", &options.namedrop, &options.namedrop_separator)?,
             },
             tagpass,
             tagdrop,
             fields: IncludeExclude {
-                include: Patterns::new("fieldinclude", &options.fieldinclude, "")?,
-                exclude: Patterns::new("fieldexclude", &options.fieldexclude, "")?,
+                include: patterns("fieldinclude", &options.fieldinclude, "")?,
+                exclude: patterns("fieldexclude", &options.fieldexclude, "")?,
             },
             tags: IncludeExclude {
-                include: Patterns::new("taginclude", &options.taginclude, "")?,
-                exclude: Patterns::new("tagexclude", &options.tagexclude, "")?,
+                include: patterns("taginclude", &options.taginclude, "")?,
+                exclude: patterns("tagexclude", &options.tagexclude, "")?,
             },
         })
     }
@@ -104,7 +105,7 @@ fn tag_patterns(
     tags.iter()
         .filter_map(|(key, values)| {
             // A tag without values matches nothing.
-            Patterns::new(option, values, "")
+            patterns(option, values, "")
                 .map(|patterns| patterns.map(|patterns| (key.clone(), patterns)))
                 .transpose()
         })
@@ -134,43 +135,13 @@ impl IncludeExclude {
     }
 }
 
-/// A list of patterns of which one must match.
-#[derive(Debug, Clone)]
-enum Patterns {
-    /// Compared letter by letter. A list without `*`, `?` and `[` is taken so, even if it has
-    /// braces or backslashes.
-    Words(HashSet<String>),
-    Globs(Vec<Glob>),
-}
-
-impl Patterns {
-    /// Compiles a list; an empty one is no filter at all.
-    fn new(
-        option: &'static str,
-        patterns: &[String],
-        separators: &str,
-    ) -> Result<Option<Patterns>, FilterError> {
-        if patterns.is_empty() {
-            return Ok(None);
-        }
-        let has_globs = !separators.is_empty()
-            || patterns.iter().any(|pattern| pattern.contains(['*', '?', '[']));
-        if !has_globs {
-            return Ok(Some(Patterns::Words(patterns.iter().cloned().collect())));
-        }
-        let globs: Result<Vec<_>, _> =
-            patterns.iter().map(|pattern| Glob::new(pattern, separators)).collect();
-        globs
-            .map(|globs| Some(Patterns::Globs(globs)))
-            .map_err(|source| FilterError::Pattern { option, source })
-    }
-
-    fn match_any(&self, text: &str) -> bool {
-        match self {
-            Patterns::Words(words) => words.contains(text),
-            Patterns::Globs(globs) => globs.iter().any(|glob| glob.matches(text)),
-        }
-    }
+fn patterns(
+    option: &'static str,
+    list: &[String],
+    separators: &str,
+) -> Result<Option<Patterns>, FilterError> {
+    Patterns::with_separators(list, separators)
+        .map_err(|source| FilterError::Pattern { option, source })
 }
 
 #[cfg(test)]

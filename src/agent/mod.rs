@@ -7,7 +7,6 @@
 pub mod buffer;
 mod chance;
 pub mod filter;
-pub mod glob;
 mod input_thread;
 mod junction;
 pub mod naming;

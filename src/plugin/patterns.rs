@@ -23,11 +23,25 @@ impl Patterns {
     /// # Errors
     /// The first pattern that is wrong.
     pub fn new(patterns: &[String]) -> Result<Option<Patterns>, GlobError> {
+        Patterns::with_separators(patterns, "")
+    }
+
+    /// Compiles a list whose `*` and `?` stop at `separators`; with any, nothing is literal.
+    ///
+    /// # Errors
+    /// The first pattern that is wrong.
+    pub fn with_separators(
+        patterns: &[String],
+        separators: &str,
+    ) -> Result<Option<Patterns>, GlobError> {
         if patterns.is_empty() {
             return Ok(None);
         }
-        let kind = if patterns.iter().any(|pattern| pattern.contains(['*', '?', '['])) {
-            Kind::Globs(patterns.iter().map(|p| Glob::new(p, "")).collect::<Result<_, _>>()?)
+        let has_globs = !separators.is_empty()
+            || patterns.iter().any(|pattern| pattern.contains(['*', '?', '[']));
+        let kind = if has_globs {
+            let globs = patterns.iter().map(|pattern| Glob::new(pattern, separators));
+            Kind::Globs(globs.collect::<Result<_, _>>()?)
         } else {
             Kind::Texts(patterns.iter().cloned().collect())
         };
