@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::agent::glob::{Glob, GlobError};
+use crate::plugin::glob::{Glob, GlobError};
 
 /// The selections of the command line.
 #[derive(Debug, Clone, Default)]

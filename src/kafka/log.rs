@@ -41,10 +41,19 @@ pub struct ClientLog {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct ClientError {
-    /// What kind of error it is.
-    pub code: Option<RDKafkaErrorCode>,
+    /// Whether trying on is in vain until somebody changes something.
+    pub outlook: Outlook,
     /// What the library says about it.
     pub reason: String,
+}
+
+/// Whether an error may pass by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// The next attempt may go well.
+    MayPass,
+    /// The brokers know the client and do not let it in.
+    Refused,
 }
 
 impl ClientLog {
@@ -61,6 +70,11 @@ impl ClientLog {
             repeats: Mutex::new(Repeats::default()),
             last_error: Mutex::new(None),
         }
+    }
+
+    /// The last error.
+    pub fn last_error(&self) -> Option<ClientError> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Takes the last error, so that the next look shows only what came since.
@@ -97,7 +111,11 @@ impl ClientContext for ClientLog {
             self.write(Level::Warn, reason);
             let reason = plain_text(reason).to_owned();
             let mut last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
-            *last = Some(ClientError { code, reason });
+            let outlook = match code {
+                Some(RDKafkaErrorCode::Authentication) => Outlook::Refused,
+                _ => Outlook::MayPass,
+            };
+            *last = Some(ClientError { outlook, reason });
         }
     }
 

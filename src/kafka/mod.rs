@@ -7,10 +7,20 @@
 //! librdkafka's `INTRODUCTION.md` and `CONFIGURATION.md`.
 
 mod connection;
+mod embedded;
 pub mod group;
 mod lag;
 mod log;
+mod partition;
+mod producer;
+#[cfg(test)]
+pub(crate) mod reading;
+mod record;
 
 pub use connection::{Connection, Credentials, Sasl, Secret, Tls, Verification};
+pub use embedded::{EmbeddedCluster, EmbeddedError};
 pub use lag::PartitionLag;
-pub use log::{ClientError, ClientLog};
+pub use log::{ClientError, ClientLog, Outlook};
+pub use partition::sarama_partition;
+pub use producer::{Acks, Compression, ConnectError, Delivery, Producer, ProducerSettings};
+pub use record::{ProduceError, Record};

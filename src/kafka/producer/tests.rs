@@ -1,0 +1,197 @@
+//! Producing to the embedded cluster.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+use super::*;
+use crate::kafka::reading::read_topic;
+use crate::kafka::{EmbeddedCluster, sarama_partition};
+use crate::system::RealClock;
+
+fn record<'a>(topic: &'a str, key: Option<&'a str>, value: &'a str) -> Record<'a> {
+    Record {
+        topic,
+        key: key.map(str::as_bytes),
+        value: value.as_bytes(),
+        headers: Vec::new(),
+        timestamp_ms: Some(1_700_000_000_000),
+    }
+}
+
+fn producer(brokers: Vec<String>, settings: ProducerSettings) -> Producer {
+    let connection = Connection::plain(brokers, "test");
+    Producer::new(connection, settings, "kafka.tests", Arc::new(RealClock::new()))
+}
+
+fn connected(cluster: &EmbeddedCluster, settings: ProducerSettings) -> Producer {
+    let mut producer = producer(cluster.brokers(), settings);
+    producer.connect().unwrap();
+    producer
+}
+
+/// A local address at which nobody listens.
+fn dead_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+#[test]
+fn keys_are_placed_where_sarama_places_them() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    cluster.create_topic("seven", 7).unwrap();
+    let keys: Vec<String> = (0..2000).map(|n| format!("host-{n}")).collect();
+    let records: Vec<_> = keys.iter().map(|key| record("seven", Some(key), "v")).collect();
+    let outcomes = connected(&cluster, ProducerSettings::default()).produce(&records);
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    let stored = read_topic(&cluster.brokers(), "seven");
+    assert_eq!(stored.len(), 2000);
+    for record in stored {
+        let key = record.key.unwrap();
+        assert_eq!(record.partition, sarama_partition(&key, 7), "{key:?}");
+    }
+}
+
+#[test]
+fn records_without_a_key_are_spread_over_all_partitions() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    cluster.create_topic("spread", 5).unwrap();
+    let records = vec![record("spread", None, "v"); 1000];
+    connected(&cluster, ProducerSettings::default()).produce(&records);
+    let stored = read_topic(&cluster.brokers(), "spread");
+    assert_eq!(stored.len(), 1000);
+    for partition in 0..5 {
+        let count = stored.iter().filter(|record| record.partition == partition).count();
+        // 200 are expected; fewer than 100 happens once in 10^14 runs.
+        assert!(count > 100, "{count} in partition {partition}");
+    }
+    assert!(stored.iter().all(|record| record.key.is_none()));
+}
+
+#[test]
+fn a_record_keeps_its_key_headers_and_time() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let mut sent = record("whole", Some("k"), "v\n");
+    sent.headers = vec![("b", b"2".as_slice()), ("a", b"".as_slice())];
+    let outcomes = connected(&cluster, ProducerSettings::default()).produce(&[sent]);
+    assert_eq!(outcomes, [Ok(())]);
+    let stored = read_topic(&cluster.brokers(), "whole").remove(0);
+    assert_eq!(stored.key.as_deref(), Some(b"k".as_slice()));
+    assert_eq!(stored.value, b"v\n");
+    assert_eq!(stored.headers, [("b".to_owned(), b"2".to_vec()), ("a".to_owned(), Vec::new())]);
+    assert_eq!(stored.timestamp_ms, Some(1_700_000_000_000));
+}
+
+#[test]
+fn every_packing_and_every_acknowledgement_delivers_all() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let codecs = [Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd];
+    let mut variants: Vec<_> = codecs
+        .map(|compression| ProducerSettings { compression, ..ProducerSettings::default() })
+        .into();
+    variants.extend(
+        [Acks::None, Acks::Leader].map(|acks| ProducerSettings { acks, ..Default::default() }),
+    );
+    variants.push(ProducerSettings { delivery: Delivery::Idempotent, ..Default::default() });
+    let values: Vec<String> = (0..500).map(|n| format!("value {n}")).collect();
+    for (at, settings) in variants.into_iter().enumerate() {
+        let topic = format!("topic-{at}");
+        cluster.create_topic(&topic, 1).unwrap();
+        let records: Vec<_> = values.iter().map(|value| record(&topic, None, value)).collect();
+        let mut producer = connected(&cluster, settings);
+        let outcomes = producer.produce(&records);
+        assert!(outcomes.iter().all(Result::is_ok), "{settings:?}: {outcomes:?}");
+        let stored = read_topic(&cluster.brokers(), &topic);
+        let stored: Vec<_> = stored.iter().map(|r| String::from_utf8_lossy(&r.value)).collect();
+        assert_eq!(stored, values, "{settings:?}");
+    }
+}
+
+#[test]
+fn a_record_too_large_is_refused_alone() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let settings = ProducerSettings { max_message_bytes: 1000, ..ProducerSettings::default() };
+    let large = "x".repeat(1001);
+    let records = [record("t", None, "a"), record("t", None, &large), record("t", None, "b")];
+    let outcomes = connected(&cluster, settings).produce(&records);
+    assert_eq!(outcomes, [Ok(()), Err(ProduceError::TooLarge), Ok(())]);
+    assert!(ProduceError::TooLarge.is_permanent());
+    assert_eq!(read_topic(&cluster.brokers(), "t").len(), 2);
+}
+
+#[test]
+fn records_of_a_batch_that_a_broker_refuses_are_sent_one_by_one() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    cluster.create_topic("t", 1).unwrap();
+    let mut producer = connected(&cluster, ProducerSettings::default());
+    // The first request carries the whole batch, the next ones a record each.
+    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 2];
+    cluster.cluster().request_errors(RDKafkaApiKey::Produce, &errors);
+    let outcomes =
+        producer.produce(&[record("t", None, "a"), record("t", None, "b"), record("t", None, "c")]);
+    let refused = outcomes.iter().filter(|o| **o == Err(ProduceError::TooLarge)).count();
+    assert_eq!((refused, outcomes.iter().filter(|o| o.is_ok()).count()), (1, 2), "{outcomes:?}");
+    assert_eq!(read_topic(&cluster.brokers(), "t").len(), 2);
+}
+
+#[test]
+fn a_topic_that_cannot_be_is_refused_alone() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let records = [record("no such name", None, "a"), record("t", None, "b")];
+    let outcomes = connected(&cluster, ProducerSettings::default()).produce(&records);
+    assert_eq!(outcomes, [Err(ProduceError::InvalidTopic), Ok(())]);
+}
+
+#[test]
+fn many_large_records_wait_for_room_in_the_queue() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    cluster.create_topic("t", 1).unwrap();
+    let mut producer = producer(cluster.brokers(), ProducerSettings::default());
+    producer.connection.properties.push(("queue.buffering.max.messages".into(), "10".into()));
+    let values: BTreeSet<String> = (0..200).map(|n| format!("value {n}")).collect();
+    let records: Vec<_> = values.iter().map(|value| record("t", None, value)).collect();
+    let outcomes = producer.produce(&records);
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    let stored = read_topic(&cluster.brokers(), "t");
+    let stored: BTreeSet<_> =
+        stored.into_iter().map(|r| String::from_utf8(r.value).unwrap()).collect();
+    assert_eq!(stored, values);
+}
+
+#[test]
+fn a_broker_that_is_away_is_an_error_in_time_and_no_loss_when_it_is_back() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    cluster.create_topic("t", 1).unwrap();
+    let mut producer = producer(cluster.brokers(), ProducerSettings::default());
+    producer.connection.properties.push(("message.timeout.ms".into(), "500".into()));
+    producer.connect().unwrap();
+    cluster.cluster().broker_down(1).unwrap();
+    let records = [record("t", None, "a"), record("t", None, "b")];
+    let outcomes = producer.produce(&records);
+    for outcome in outcomes {
+        assert!(!outcome.unwrap_err().is_permanent());
+    }
+    cluster.cluster().broker_up(1).unwrap();
+    let delivered = (0..20).find(|_| producer.produce(&records).iter().all(Result::is_ok));
+    assert!(delivered.is_some());
+    assert!(read_topic(&cluster.brokers(), "t").len() >= 2);
+}
+
+#[test]
+fn connecting_where_nobody_listens_says_so() {
+    let address = dead_address();
+    let mut producer = producer(vec![address.clone()], ProducerSettings::default());
+    let error = producer.connect().unwrap_err().to_string();
+    assert!(error.starts_with(&format!("no broker of {address} answered within 5 s: ")), "{error}");
+    assert!(error.contains("Connection refused"), "{error}");
+}
+
+#[test]
+fn settings_that_make_no_client_are_an_error() {
+    let mut producer = producer(vec!["127.0.0.1:1".to_owned()], ProducerSettings::default());
+    producer.connection.properties.push(("no.such.property".into(), "1".into()));
+    assert!(matches!(producer.connect(), Err(ConnectError::Client(_))));
+    let outcomes = producer.produce(&[record("t", None, "a")]);
+    assert!(!outcomes[0].clone().unwrap_err().is_permanent());
+}
