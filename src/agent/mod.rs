@@ -21,5 +21,4 @@ pub mod running_output;
 pub mod running_processor;
 pub mod schedule;
 pub mod startup;
-pub mod thread;
 mod watch;

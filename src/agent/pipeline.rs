@@ -24,11 +24,11 @@ use super::plan::Plan;
 use super::running_input::RunningInput;
 use super::running_output::RunningOutput;
 use super::startup::{self, StartupError};
-use super::thread::{Thread, spawn};
 use super::watch::{Watched, watch};
 use crate::metric::Metric;
 use crate::plugin::settings::format_duration;
 use crate::system::System;
+use crate::system::thread::{Thread, spawn};
 
 /// How many groups of metrics the inputs can be ahead of the junction.
 const CHANNEL_GROUPS: usize = 100;

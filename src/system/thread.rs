@@ -36,7 +36,7 @@ impl Thread {
             && handle.join().is_err()
         {
             // The panic hook has already said where and why.
-            log::error!(target: "agent", "A thread of the agent panicked");
+            log::error!(target: "", "A thread panicked");
         }
     }
 }

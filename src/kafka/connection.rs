@@ -1,0 +1,256 @@
+//! How to reach a cluster: addresses, encryption and who one is.
+//!
+//! # References
+//! librdkafka's `CONFIGURATION.md` for the property names; KIP-255 for OAUTHBEARER.
+
+use std::fmt;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+/// What a producer and a consumer need alike to reach a cluster.
+#[derive(Debug, Clone, Default)]
+pub struct Connection {
+    /// Addresses to begin with, as `host:port`; the cluster names the other brokers itself.
+    pub brokers: Vec<String>,
+    /// The name under which the brokers' logs and quotas know the client.
+    pub client_id: String,
+    /// Encryption; none if absent.
+    pub tls: Option<Tls>,
+    /// Authentication; none if absent.
+    pub sasl: Option<Sasl>,
+    /// Further librdkafka properties, which win over all that is set here.
+    pub properties: Vec<(String, String)>,
+}
+
+/// Encryption of the connection, and the certificates to prove it with.
+#[derive(Debug, Clone, Default)]
+pub struct Tls {
+    /// File with the certificates of the authorities to trust; the system's if absent.
+    pub ca: Option<String>,
+    /// File with the client's own certificate.
+    pub cert: Option<String>,
+    /// File with the key of the client's certificate.
+    pub key: Option<String>,
+    /// What the key is encrypted with.
+    pub key_password: Option<Secret>,
+    /// Whether the brokers have to prove who they are.
+    pub verification: Verification,
+}
+
+/// Whether the brokers' certificates and names are verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verification {
+    /// The chain and the host name must be right.
+    #[default]
+    Full,
+    /// Anything is taken; only for tests and emergencies.
+    None,
+}
+
+/// Authentication, by mechanism.
+#[derive(Debug, Clone)]
+pub enum Sasl {
+    /// Name and password as they are; only sensible together with TLS.
+    Plain(Credentials),
+    /// Name and a password that never leaves the client, with SHA-256.
+    ScramSha256(Credentials),
+    /// Name and a password that never leaves the client, with SHA-512.
+    ScramSha512(Credentials),
+    /// A token that somebody else has made.
+    OAuthBearer(Secret),
+}
+
+/// A name and its password.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The name.
+    pub username: String,
+    /// The password.
+    pub password: Secret,
+}
+
+/// A text that never shows up in logs and error messages.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Makes a secret of `text`.
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(text.into())
+    }
+
+    /// The text itself, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Connection {
+    /// Makes a connection without encryption and authentication.
+    pub fn plain(brokers: Vec<String>, client_id: impl Into<String>) -> Connection {
+        Connection { brokers, client_id: client_id.into(), ..Connection::default() }
+    }
+
+    /// The properties that librdkafka takes, to which producers and consumers add their own.
+    pub fn client_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        // What is said to whom is decided by the log crate; the library leaves out its debug lines.
+        config.set_log_level(RDKafkaLogLevel::Info);
+        config.set("bootstrap.servers", self.brokers.join(","));
+        config.set("client.id", &self.client_id);
+        // Without probes a connection through a firewall can die unnoticed between two flushes.
+        config.set("socket.keepalive.enable", "true");
+        // Brokers close idle connections on purpose; that is nothing to tell.
+        config.set("log.connection.close", "false");
+        config.set("security.protocol", self.security_protocol());
+        if let Some(tls) = &self.tls {
+            tls.apply(&mut config);
+        }
+        if let Some(sasl) = &self.sasl {
+            sasl.apply(&mut config);
+        }
+        for (name, value) in &self.properties {
+            config.set(name, value);
+        }
+        config
+    }
+
+    /// The token of OAUTHBEARER, which the library asks for when it needs it.
+    pub fn token(&self) -> Option<&Secret> {
+        match &self.sasl {
+            Some(Sasl::OAuthBearer(token)) => Some(token),
+            _ => None,
+        }
+    }
+
+    fn security_protocol(&self) -> &'static str {
+        match (&self.tls, &self.sasl) {
+            (None, None) => "plaintext",
+            (Some(_), None) => "ssl",
+            (None, Some(_)) => "sasl_plaintext",
+            (Some(_), Some(_)) => "sasl_ssl",
+        }
+    }
+}
+
+impl Tls {
+    fn apply(&self, config: &mut ClientConfig) {
+        // OpenSSL is linked in and knows no system paths of its own: "probe" looks where Linux
+        // distributions keep their certificates.
+        config.set("ssl.ca.location", self.ca.as_deref().unwrap_or("probe"));
+        let files = [("ssl.certificate.location", &self.cert), ("ssl.key.location", &self.key)];
+        for (name, file) in files {
+            if let Some(file) = file {
+                config.set(name, file);
+            }
+        }
+        if let Some(password) = &self.key_password {
+            config.set("ssl.key.password", password.expose());
+        }
+        match self.verification {
+            Verification::Full => {
+                config.set("ssl.endpoint.identification.algorithm", "https");
+            }
+            Verification::None => {
+                config.set("enable.ssl.certificate.verification", "false");
+                config.set("ssl.endpoint.identification.algorithm", "none");
+            }
+        }
+    }
+}
+
+impl Sasl {
+    fn mechanism(&self) -> &'static str {
+        match self {
+            Sasl::Plain(_) => "PLAIN",
+            Sasl::ScramSha256(_) => "SCRAM-SHA-256",
+            Sasl::ScramSha512(_) => "SCRAM-SHA-512",
+            Sasl::OAuthBearer(_) => "OAUTHBEARER",
+        }
+    }
+
+    fn apply(&self, config: &mut ClientConfig) {
+        config.set("sasl.mechanism", self.mechanism());
+        match self {
+            Sasl::Plain(credentials)
+            | Sasl::ScramSha256(credentials)
+            | Sasl::ScramSha512(credentials) => {
+                config.set("sasl.username", &credentials.username);
+                config.set("sasl.password", credentials.password.expose());
+            }
+            // The token is handed over by the client's context.
+            Sasl::OAuthBearer(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credentials() -> Credentials {
+        Credentials { username: "writer".into(), password: Secret::new("hush") }
+    }
+
+    #[test]
+    fn encryption_and_authentication_make_the_protocol() {
+        let (tls, sasl) = (Tls::default(), Sasl::Plain(credentials()));
+        for (tls, sasl, protocol) in [
+            (None, None, "plaintext"),
+            (Some(tls.clone()), None, "ssl"),
+            (None, Some(sasl.clone()), "sasl_plaintext"),
+            (Some(tls), Some(sasl), "sasl_ssl"),
+        ] {
+            let connection = Connection { tls, sasl, ..Connection::default() };
+            assert_eq!(connection.client_config().get("security.protocol"), Some(protocol));
+        }
+    }
+
+    #[test]
+    fn every_connection_is_one_that_the_library_takes() {
+        let verified = Tls { key_password: Some(Secret::new("hush")), ..Tls::default() };
+        let unverified = Tls { verification: Verification::None, ..Tls::default() };
+        let mechanisms = [
+            Sasl::Plain(credentials()),
+            Sasl::ScramSha256(credentials()),
+            Sasl::ScramSha512(credentials()),
+            Sasl::OAuthBearer(Secret::new("hush")),
+        ];
+        for tls in [None, Some(verified), Some(unverified)] {
+            for sasl in mechanisms.clone().map(Some).into_iter().chain([None]) {
+                let mut connection = Connection::plain(vec!["a:1".into(), "b:2".into()], "test");
+                connection.tls = tls.clone();
+                connection.sasl = sasl;
+                let config = connection.client_config();
+                assert_eq!(config.get("bootstrap.servers"), Some("a:1,b:2"));
+                config.create_native_config().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn further_properties_win() {
+        let mut connection = Connection::plain(vec!["a:1".into()], "test");
+        connection.properties.push(("client.id".into(), "other".into()));
+        assert_eq!(connection.client_config().get("client.id"), Some("other"));
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let tls = Tls { key_password: Some(Secret::new("hush")), ..Tls::default() };
+        for sasl in [Sasl::ScramSha512(credentials()), Sasl::OAuthBearer(Secret::new("hush"))] {
+            let mut connection = Connection::plain(vec!["a:1".into()], "test");
+            connection.tls = Some(tls.clone());
+            connection.sasl = Some(sasl);
+            let shown = format!("{connection:?}");
+            assert!(!shown.contains("hush"), "{shown}");
+        }
+    }
+}

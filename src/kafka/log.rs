@@ -1,0 +1,201 @@
+//! What the client library has to say, sorted into our log.
+//!
+//! librdkafka reports every failed attempt to connect. While a cluster is away that would be
+//! several lines each second, all alike; the same text is therefore written once a minute.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use log::Level;
+use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::Secret;
+use crate::system::Clock;
+
+/// How long a text that was written is not written again.
+const QUIET_TIME: Duration = Duration::from_secs(60);
+
+/// How many different texts are remembered before old ones are forgotten.
+const TEXTS_REMEMBERED: usize = 64;
+
+/// The end of the year 9999, in milliseconds since 1970: a fixed token is good until the brokers
+/// refuse it.
+const FAR_FUTURE_MS: i64 = 253_402_300_799_000;
+
+/// The part of a client's context that producers and consumers share: the log, the last error,
+/// and the token of OAUTHBEARER.
+pub struct ClientLog {
+    target: Arc<str>,
+    clock: Arc<dyn Clock>,
+    token: Option<Secret>,
+    repeats: Mutex<Repeats>,
+    last_error: Mutex<Option<ClientError>>,
+}
+
+/// An error that concerns the client as a whole, such as a broker that does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct ClientError {
+    /// What kind of error it is.
+    pub code: Option<RDKafkaErrorCode>,
+    /// What the library says about it.
+    pub reason: String,
+}
+
+impl ClientLog {
+    /// Makes a log whose lines stand under `target`; `token` is for OAUTHBEARER.
+    pub fn new(
+        target: impl Into<Arc<str>>,
+        clock: Arc<dyn Clock>,
+        token: Option<Secret>,
+    ) -> ClientLog {
+        ClientLog {
+            target: target.into(),
+            clock,
+            token,
+            repeats: Mutex::new(Repeats::default()),
+            last_error: Mutex::new(None),
+        }
+    }
+
+    /// Takes the last error, so that the next look shows only what came since.
+    pub fn take_error(&self) -> Option<ClientError> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Writes a line unless the same was written a short while ago.
+    pub fn write(&self, level: Level, text: &str) {
+        let text = plain_text(text);
+        let now = self.clock.elapsed();
+        let unwritten = self.repeats.lock().unwrap_or_else(PoisonError::into_inner).pass(text, now);
+        match unwritten {
+            None => {}
+            Some(0) => log::log!(target: &self.target, level, "{text}"),
+            Some(count) => {
+                log::log!(target: &self.target, level, "{text} ({count} more since the last such line)");
+            }
+        }
+    }
+}
+
+impl ClientContext for ClientLog {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, level: RDKafkaLogLevel, _facility: &str, text: &str) {
+        self.write(log_level(level), text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code();
+        // "All brokers are down" comes after the reason why, and would hide it.
+        if code != Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.write(Level::Warn, reason);
+            let reason = plain_text(reason).to_owned();
+            let mut last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+            *last = Some(ClientError { code, reason });
+        }
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        let token = self.token.as_ref().ok_or("there is no token")?;
+        Ok(OAuthToken {
+            token: token.expose().to_owned(),
+            // The brokers take the principal from the token; this one is never sent.
+            principal_name: "client".to_owned(),
+            lifetime_ms: FAR_FUTURE_MS,
+        })
+    }
+}
+
+/// Errors of the library are warnings to us: it tries again by itself, and what comes to nothing
+/// is reported by whoever waited for it.
+fn log_level(level: RDKafkaLogLevel) -> Level {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => Level::Error,
+        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => Level::Warn,
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => Level::Info,
+        RDKafkaLogLevel::Debug => Level::Debug,
+    }
+}
+
+/// Leaves out the thread that speaks and how long it took, which make equal texts differ.
+fn plain_text(text: &str) -> &str {
+    let text = match text.strip_prefix("[thrd:") {
+        Some(rest) => rest.split_once("]: ").map_or(text, |(_, rest)| rest),
+        None => text,
+    };
+    text.split_once(" (after ").map_or(text, |(text, _)| text)
+}
+
+/// The texts written lately, each with when and with how many were held back since.
+#[derive(Debug, Default)]
+struct Repeats(HashMap<String, (Duration, u64)>);
+
+impl Repeats {
+    /// Whether the text is to be written now, and how many of its kind were held back before.
+    fn pass(&mut self, text: &str, now: Duration) -> Option<u64> {
+        if let Some((written, unwritten)) = self.0.get_mut(text) {
+            if now.saturating_sub(*written) < QUIET_TIME {
+                *unwritten += 1;
+                return None;
+            }
+            *written = now;
+            return Some(std::mem::take(unwritten));
+        }
+        if self.0.len() >= TEXTS_REMEMBERED {
+            self.0.retain(|_, (written, _)| now.saturating_sub(*written) < QUIET_TIME);
+        }
+        if self.0.len() < TEXTS_REMEMBERED {
+            self.0.insert(text.to_owned(), (now, 0));
+        }
+        Some(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_written_once_a_minute_with_the_count_of_the_others() {
+        let mut repeats = Repeats::default();
+        let mut pass = |text, second| repeats.pass(text, Duration::from_secs(second));
+        assert_eq!(pass("a", 0), Some(0));
+        assert_eq!(pass("a", 1), None);
+        assert_eq!(pass("b", 2), Some(0));
+        assert_eq!(pass("a", 59), None);
+        assert_eq!(pass("a", 60), Some(2));
+        assert_eq!(pass("a", 119), None);
+        assert_eq!(pass("a", 120), Some(1));
+    }
+
+    #[test]
+    fn ever_new_texts_do_not_pile_up() {
+        let mut repeats = Repeats::default();
+        for second in 0..10_000 {
+            let now = Duration::from_secs(second / 100);
+            assert_eq!(repeats.pass(&second.to_string(), now), Some(0));
+        }
+        assert!(repeats.0.len() <= TEXTS_REMEMBERED);
+    }
+
+    #[test]
+    fn what_makes_equal_texts_differ_is_left_out() {
+        for (text, plain) in [
+            (
+                "[thrd:a:1/bootstrap]: a:1/bootstrap: Connect to ipv4#1.2.3.4:1 failed: \
+                 Connection refused (after 0ms in state CONNECT, 4 identical error(s) suppressed)",
+                "a:1/bootstrap: Connect to ipv4#1.2.3.4:1 failed: Connection refused",
+            ),
+            ("2/3 brokers are down", "2/3 brokers are down"),
+            ("[thrd:unfinished", "[thrd:unfinished"),
+        ] {
+            assert_eq!(plain_text(text), plain);
+        }
+    }
+}
