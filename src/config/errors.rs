@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::environment::MissingVariable;
 use super::text::NotText;
 use super::toml::SyntaxError;
-use crate::plugin::settings::{Place, Position, SettingsError};
+use crate::plugin::settings::{Duration, Place, Position, SettingsError};
+use crate::system::ErrorWords;
 
 /// Everything that is wrong with a configuration; never empty.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ pub enum ConfigError {
         places: Vec<String>,
     },
     /// A folder of `--config-directory` cannot be read.
-    #[error("reading config directory failed: open {path}: {}", GoStyle(.source))]
+    #[error("reading config directory failed: open {path}: {}", ErrorWords(.source))]
     Directory {
         /// The folder.
         path: String,
@@ -60,9 +61,15 @@ pub enum ConfigError {
         /// What is wrong with it.
         problem: Box<Problem>,
     },
-    /// The files are well, but say nothing that could run, or contradict each other.
-    #[error("{0}")]
+    /// The files are well, but say nothing that could run.
+    #[error("[telegraf] Error running agent: {0}")]
     Whole(WholeError),
+    /// No metric would ever see a processor.
+    #[error(
+        "cannot set both skip_processors_before_aggregators and skip_processors_after_aggregators \
+         as true"
+    )]
+    ProcessorsSkipped,
 }
 
 impl ConfigError {
@@ -86,16 +93,10 @@ pub enum WholeError {
     NoInputs,
     /// Rounds must have some time between them.
     #[error("agent interval must be positive, found {0}")]
-    Interval(crate::plugin::settings::Duration),
+    Interval(Duration),
     /// Flushes must have some time between them.
     #[error("agent flush_interval must be positive; found {0}")]
-    FlushInterval(crate::plugin::settings::Duration),
-    /// Processors would never run.
-    #[error(
-        "cannot set both skip_processors_before_aggregators and skip_processors_after_aggregators \
-         as true"
-    )]
-    ProcessorsSkipped,
+    FlushInterval(Duration),
     /// The log cannot be what the settings ask for.
     #[error("setting up logging failed: {0}")]
     Log(String),
@@ -220,7 +221,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::Read { action, path, source } => {
-                write!(f, "{action} {path}: {}", GoStyle(source))
+                write!(f, "{action} {path}: {}", ErrorWords(source))
             }
             Problem::Url => f.write_str(
                 "this version does not load configurations from URLs; fetch it to a file and name \
@@ -283,23 +284,6 @@ impl fmt::Display for WithPlace<'_> {
         match &self.0.hint {
             Some(hint) => write!(f, "; {hint}"),
             None => Ok(()),
-        }
-    }
-}
-
-/// An operating system's error as Go writes it: `no such file or directory`.
-struct GoStyle<'e>(&'e io::Error);
-
-impl fmt::Display for GoStyle<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_string();
-        let text = text.split(" (os error").next().unwrap_or_default();
-        let mut chars = text.chars();
-        match chars.next() {
-            Some(first) if self.0.raw_os_error().is_some() => {
-                write!(f, "{}{}", first.to_lowercase(), chars.as_str())
-            }
-            _ => f.write_str(text),
         }
     }
 }

@@ -133,8 +133,7 @@ impl Loader<'_> {
         if !errors.is_empty() {
             return Err(ConfigErrors(errors));
         }
-        self.check(&agent.options, &built)
-            .map_err(|error| ConfigErrors::from(ConfigError::Whole(error)))?;
+        self.check(&agent.options, &built)?;
         let AgentTable { options, tags, hostname, .. } = agent;
         let Built {
             inputs,
@@ -221,12 +220,16 @@ impl Loader<'_> {
     }
 
     /// Checks what only all files together can say.
-    fn check(&self, agent: &AgentOptions, built: &Built) -> Result<(), WholeError> {
+    fn check(&self, agent: &AgentOptions, built: &Built) -> Result<(), ConfigError> {
         if agent.skip_processors_before_aggregators
             && agent.skip_processors_after_aggregators == Some(true)
         {
-            return Err(WholeError::ProcessorsSkipped);
+            return Err(ConfigError::ProcessorsSkipped);
         }
+        self.check_for_run(agent, built).map_err(ConfigError::Whole)
+    }
+
+    fn check_for_run(&self, agent: &AgentOptions, built: &Built) -> Result<(), WholeError> {
         let purpose = self.options.purpose;
         if purpose == Purpose::Run && built.outputs.is_empty() {
             return Err(WholeError::NoOutputs);

@@ -18,6 +18,7 @@ pub mod selector;
 pub mod sources;
 mod text;
 pub mod toml;
+mod variables;
 
 pub use build::{LoadedPlugin, Plugins};
 pub use load::{LoadOptions, Loaded, Loader, PluginFilters, Purpose};

@@ -41,11 +41,13 @@ pub fn parse(file: &str, text: &str) -> Result<Table, Vec<SyntaxError>> {
         };
         reader.report(span.start, message);
     }
-    let table = reader.table(document.get_ref(), 0, "");
-    let mut errors = reader.errors;
-    if errors.is_empty() {
-        return Ok(table);
+    if reader.errors.is_empty() {
+        let table = reader.table(document.get_ref(), 0, "");
+        if reader.errors.is_empty() {
+            return Ok(table);
+        }
     }
+    let mut errors = reader.errors;
     // One slip often makes several errors of its line; the first of them says it best.
     errors.sort_by_key(|error| error.position);
     errors.dedup_by_key(|error| error.position.line);
@@ -197,6 +199,7 @@ mod tests {
             ("[a]\nx = 1\nx = 2\n[a]\n", &[(3, 1), (4, 2)]),
             ("a = ${N}\nb = 1", &[(1, 5)]),
             ("a = 010", &[(1, 5)]),
+            ("a = 1.", &[(1, 7)]),
             ("a = 99999999999999999999", &[(1, 5)]),
             ("[inputs.cpu\npercpu = true", &[(1, 12)]),
         ] {

@@ -42,6 +42,15 @@ impl de::Error for ReadError {
         ReadError { message: message.to_string(), hint: None, position: None, entry: None }
     }
 
+    fn invalid_value(value: de::Unexpected<'_>, expected: &dyn de::Expected) -> ReadError {
+        de::Error::custom(match value {
+            // Serde would name Rust's types, which nobody but us knows.
+            de::Unexpected::Signed(number) => format!("value {number} is out of range"),
+            de::Unexpected::Unsigned(number) => format!("value {number} is out of range"),
+            value => format!("invalid value {value}, expected {expected}"),
+        })
+    }
+
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> ReadError {
         let hint = super::error::did_you_mean(variant, expected.iter().copied())
             .map(|name| format!("did you mean {name:?}?"));

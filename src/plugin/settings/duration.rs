@@ -88,6 +88,9 @@ impl<'de> Deserialize<'de> for Duration {
             }
 
             fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Duration, E> {
+                if !seconds.is_finite() {
+                    return Err(E::custom(format!("time: invalid duration \"{seconds}\"")));
+                }
                 Ok(Duration((seconds * 1e9) as i64))
             }
 
