@@ -195,7 +195,19 @@ impl Bench {
         for _ in 0..seconds * 2 {
             // Input, output and watch; the junction has no timer without aggregators.
             self.clock.wait_for_timers(3);
+            self.wait_for_junction();
             self.clock.advance(SECOND / 2);
+        }
+    }
+
+    /// Waits until everything that was gathered has come to the output's queue.
+    fn wait_for_junction(&self) {
+        let gathered = self.statistics.counter("gather", "metrics_gathered", &[("input", "count")]);
+        let added = self.statistics.counter("write", "metrics_added", &[("output", "scripted")]);
+        let deadline = crossbeam_channel::after(LIMIT);
+        while added.get() < gathered.get() {
+            assert!(deadline.try_recv().is_err(), "{} of {}", added.get(), gathered.get());
+            std::thread::yield_now();
         }
     }
 }
