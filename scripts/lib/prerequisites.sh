@@ -79,6 +79,17 @@ need_rust() {
     [ "$oldest" = "$1" ] || fail "Rust $1 or newer is needed, found $version. With rustup: rustup update"
 }
 
+# The formatter and the linter, which a minimal toolchain lacks.
+need_rust_parts() {
+    local part
+    for part in rustfmt clippy; do
+        if ! cargo "${part/rustfmt/fmt}" --version >/dev/null 2>&1; then
+            have rustup || fail "missing: $part; install it beside cargo $(cargo --version | cut -d' ' -f2)"
+            rustup component add "$part" >&2 || fail "'rustup component add $part' failed"
+        fi
+    done
+}
+
 # What the Kafka client library and the TLS library in it are built with: a C and a C++ compiler,
 # make, and Perl with the modules that OpenSSL's Configure loads.
 need_c_toolchain() {
