@@ -144,6 +144,9 @@ impl Build<dyn Output> for Config {
     fn build(self, context: &Context<'_>) -> Result<Box<dyn Output>, BuildError> {
         context.settings().accept(&OPTIONS_OF_OTHER_MECHANISMS);
         self.check()?;
+        if !self.metric_name_header.is_empty() {
+            context.log.warn("Option \"metric_name_header\" is deprecated: please use \"headers\"");
+        }
         let name = context.log.name();
         let producer = Producer::new(
             self.connection(context)?,

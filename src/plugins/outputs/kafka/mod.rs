@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use compact_str::CompactString;
 
-use crate::kafka::{self, ProduceError, Producer, Record};
+use crate::kafka::{ProduceError, Producer, Record};
 use crate::metric::Metric;
 use crate::plugin::{
     ConnectError, Declaration, Output, PluginError, Rejection, Serializer, WriteError,
@@ -108,8 +108,7 @@ impl fmt::Display for Series<'_> {
 impl Output for Kafka {
     fn connect(&mut self) -> Result<(), ConnectError> {
         self.producer.connect().map_err(|error| ConnectError {
-            // Settings do not get better by themselves; brokers do.
-            retryable: !matches!(error, kafka::ConnectError::Client(_)),
+            retryable: !error.is_permanent(),
             source: error.into(),
         })
     }
@@ -179,7 +178,7 @@ impl Kafka {
                 headers,
                 timestamp_ms: match self.timestamp {
                     // Kafka has no times before 1970.
-                    ProducerTimestamp::Metric => Some(metric.time.millis()).filter(|ms| *ms >= 0),
+                    ProducerTimestamp::Metric => Some(metric.time.millis()).filter(|ms| *ms > 0),
                     ProducerTimestamp::Now => None,
                 },
             });

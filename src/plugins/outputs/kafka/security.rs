@@ -185,7 +185,8 @@ mod tests {
     #[test]
     fn mechanisms_that_there_are_not_are_named_with_those_that_there_are() {
         for mechanism in ["GSSAPI", "AWS-MSK-IAM", "plain"] {
-            let config = Config { sasl_mechanism: mechanism.to_owned(), ..Config::default() };
+            let mut config = Config::default();
+            config.sasl_mechanism = mechanism.to_owned();
             let error = config.sasl().unwrap_err().to_string();
             assert!(error.contains(mechanism) && error.contains("SCRAM-SHA-512"), "{error}");
         }
