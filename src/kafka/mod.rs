@@ -17,7 +17,7 @@ mod producer;
 pub(crate) mod reading;
 mod record;
 
-pub use connection::{Connection, Credentials, Sasl, Secret, Tls, Verification};
+pub use connection::{Connection, Credentials, Sasl, Secret, Tls, TlsFileError, Verification};
 pub use embedded::{EmbeddedCluster, EmbeddedError};
 pub use lag::PartitionLag;
 pub use log::{ClientError, ClientLog, Outlook};

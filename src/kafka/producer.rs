@@ -18,7 +18,7 @@ pub use settings::{Acks, Compression, Delivery, ProducerSettings};
 use self::batch::Reports;
 use self::settings::Batching;
 use super::record::{ProduceError, Record, concerns_whole_batch};
-use super::{ClientLog, Connection, Outlook};
+use super::{ClientLog, Connection, Outlook, TlsFileError};
 use crate::system::Clock;
 
 /// How long a cluster may take to answer at the start.
@@ -30,7 +30,10 @@ const LOOK_TIME: Duration = Duration::from_millis(50);
 /// Why there is no connection to a cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The settings do not make a client, for example because a certificate cannot be read.
+    /// A certificate or key cannot be read.
+    #[error(transparent)]
+    File(#[from] TlsFileError),
+    /// The settings do not make a client.
     #[error("cannot set up the client: {0}")]
     Client(#[source] KafkaError),
     /// Nobody answers.
@@ -47,6 +50,13 @@ pub enum ConnectError {
         /// What they say.
         reason: String,
     },
+}
+
+impl ConnectError {
+    /// Whether trying again is in vain; brokers get better by themselves, settings do not.
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, ConnectError::File(_) | ConnectError::Client(_))
+    }
 }
 
 /// A producer of one cluster.
@@ -77,6 +87,7 @@ impl Producer {
     /// If the client cannot be made, or nobody answers within five seconds.
     pub fn connect(&mut self) -> Result<(), ConnectError> {
         self.client = None;
+        self.connection.check_files()?;
         let client = self.make_client(Batching::Full).map_err(ConnectError::Client)?;
         self.wait_for_answer(&client)?;
         self.client = Some(client);
