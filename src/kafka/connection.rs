@@ -119,6 +119,8 @@ impl Connection {
         config.set("socket.keepalive.enable", "true");
         // Brokers close idle connections on purpose; that is nothing to tell.
         config.set("log.connection.close", "false");
+        // The library doubles its pauses up to ten seconds. A broker that restarts is back sooner.
+        config.set("reconnect.backoff.max.ms", "3000");
         config.set("security.protocol", self.security_protocol());
         if let Some(tls) = &self.tls {
             tls.apply(&mut config);

@@ -90,7 +90,7 @@ fn hint(error: &ProduceError) -> &'static str {
             "; see max_message_bytes here, message.max.bytes of the broker and max.message.bytes \
              of the topic"
         }
-        ProduceError::Invalid(_) => "; see message.timestamp.before.max.ms of the broker",
+        ProduceError::Invalid(_) => "; see message.timestamp.before.max.ms of the topic",
         _ => "",
     }
 }
