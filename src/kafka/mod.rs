@@ -6,6 +6,7 @@
 //! # References
 //! librdkafka's `INTRODUCTION.md` and `CONFIGURATION.md`.
 
+mod admin;
 mod connection;
 mod embedded;
 pub mod group;
@@ -17,6 +18,7 @@ mod producer;
 pub(crate) mod reading;
 mod record;
 
+pub use admin::{Admin, AdminError, Creation, Topic};
 pub use connection::{Connection, Credentials, Sasl, Secret, Tls, TlsFileError, Verification};
 pub use embedded::{EmbeddedCluster, EmbeddedError};
 pub use lag::PartitionLag;

@@ -6,6 +6,7 @@
 
 mod batch;
 mod settings;
+mod topics;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use settings::{Acks, Compression, Delivery, ProducerSettings};
 
 use self::batch::Reports;
 use self::settings::Batching;
+use self::topics::KnownTopics;
 use super::record::{ProduceError, Record, concerns_whole_batch};
 use super::{ClientLog, Connection, Outlook, TlsFileError};
 use crate::system::Clock;
@@ -66,6 +68,7 @@ pub struct Producer {
     log_target: Arc<str>,
     clock: Arc<dyn Clock>,
     client: Option<Client>,
+    topics: KnownTopics,
 }
 
 type Client = BaseProducer<Reports>;
@@ -78,7 +81,14 @@ impl Producer {
         log_target: impl Into<Arc<str>>,
         clock: Arc<dyn Clock>,
     ) -> Producer {
-        Producer { connection, settings, log_target: log_target.into(), clock, client: None }
+        Producer {
+            connection,
+            settings,
+            log_target: log_target.into(),
+            clock,
+            client: None,
+            topics: KnownTopics::default(),
+        }
     }
 
     /// Connects, and waits until a broker answers.
@@ -131,6 +141,7 @@ impl Producer {
                 }
             }
         }
+        self.topics.judge(records, &mut outcomes, self.clock.elapsed());
         outcomes
     }
 
@@ -209,7 +220,9 @@ impl Producer {
     /// knows no more than that it waited in vain.
     fn describe(&self, code: RDKafkaErrorCode, log: &ClientLog) -> ProduceError {
         match code {
-            RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::PurgeQueue => {
+            RDKafkaErrorCode::MessageTimedOut
+            | RDKafkaErrorCode::PurgeQueue
+            | RDKafkaErrorCode::PurgeInflight => {
                 let reason = log.last_error().map(|error| format!(": {error}"));
                 ProduceError::NotDelivered(format!(
                     "not acknowledged within {} s{}",

@@ -63,7 +63,7 @@ impl From<RDKafkaErrorCode> for ProduceError {
 }
 
 /// What the library says about an error, without the name of the code before it.
-fn words(code: RDKafkaErrorCode) -> String {
+pub(super) fn words(code: RDKafkaErrorCode) -> String {
     let shown = code.to_string();
     match shown.split_once(" (").and_then(|(_, words)| words.strip_suffix(')')) {
         Some(words) => words.to_owned(),
