@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use super::file::{DataFile, FileError, push_record};
 use super::positions::Positions;
@@ -52,6 +52,30 @@ pub enum ConsumerError {
     },
 }
 
+/// Where the threads of a sink wait for each other at the end: the first to leave the group begins
+/// a rebalance, in which the others' last commits would be refused.
+#[derive(Clone)]
+pub(super) struct LastCommits {
+    pending: Sender<()>,
+    all_done: Receiver<()>,
+}
+
+impl LastCommits {
+    pub(super) fn new() -> LastCommits {
+        let (pending, all_done) = bounded(0);
+        LastCommits { pending, all_done }
+    }
+
+    /// Says that this thread's last commit has ended, and waits for the others up to `limit`.
+    fn wait(self, limit: Duration, clock: &dyn Clock) {
+        drop(self.pending);
+        select! {
+            recv(self.all_done) -> _ => {}
+            recv(clock.after(limit)) -> _ => {}
+        }
+    }
+}
+
 /// A consumer thread before it starts: its file is open, the group not joined yet.
 pub(super) struct ConsumerThread {
     name: String,
@@ -59,6 +83,7 @@ pub(super) struct ConsumerThread {
     settings: Arc<Settings>,
     group: GroupSettings,
     progress: Arc<ThreadProgress>,
+    last_commits: LastCommits,
     clock: Arc<dyn Clock>,
 }
 
@@ -70,9 +95,10 @@ impl ConsumerThread {
         settings: Arc<Settings>,
         group: GroupSettings,
         progress: Arc<ThreadProgress>,
+        last_commits: LastCommits,
         clock: Arc<dyn Clock>,
     ) -> ConsumerThread {
-        ConsumerThread { name, file, settings, group, progress, clock }
+        ConsumerThread { name, file, settings, group, progress, last_commits, clock }
     }
 
     /// Reads and writes until `stop` closes, then writes, commits and leaves.
@@ -80,7 +106,7 @@ impl ConsumerThread {
     /// # Errors
     /// If the group cannot be joined or shuts the member out, or records stay unwritten.
     pub(super) fn run(self, stop: &Receiver<()>) -> Result<(), ConsumerError> {
-        let ConsumerThread { name, file, settings, group, progress, clock } = self;
+        let ConsumerThread { name, file, settings, group, progress, last_commits, clock } = self;
         let member =
             GroupMember::join(&group, &name, clock.clone()).map_err(ConsumerError::Join)?;
         let flushed_length = file.length();
@@ -103,7 +129,7 @@ impl ConsumerThread {
             stuck: None,
         };
         let result = worker.work(stop);
-        let ended = worker.end();
+        let ended = worker.end(last_commits);
         result.and(ended)
     }
 }
@@ -439,7 +465,7 @@ impl Worker {
     }
 
     /// Writes, commits and leaves.
-    fn end(mut self) -> Result<(), ConsumerError> {
+    fn end(mut self, last_commits: LastCommits) -> Result<(), ConsumerError> {
         if let Some(stuck) = &mut self.stuck {
             stuck.next_try = Duration::ZERO;
         }
@@ -455,6 +481,7 @@ impl Worker {
         self.progress.set_partitions(self.positions.read_offsets(), &self.member.lags());
         let path = self.file.path().to_owned();
         let Worker { member, clock, name, .. } = self;
+        last_commits.wait(END_COMMIT_LIMIT, clock.as_ref());
         if member.leave(END_LEAVE_LIMIT, clock.as_ref()) == Left::TooLate {
             log::warn!(
                 target: &name,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, unbounded};
 
-use consumer::{ConsumerError, ConsumerThread};
+use consumer::{ConsumerError, ConsumerThread, LastCommits};
 use file::{DataFile, FileError};
 use lock::{FolderLock, LockError};
 use progress::ThreadProgress;
@@ -81,6 +81,7 @@ impl Sink {
         let (ends, ended) = unbounded();
         let mut consumers = Vec::new();
         let mut progress = Vec::new();
+        let last_commits = LastCommits::new();
         for number in 0..settings.threads {
             let name = format!("consumer-thread-{number}");
             let path = folder.join(format!("{name}.csv"));
@@ -99,9 +100,19 @@ impl Sink {
             let clock = system.clock.clone();
             consumers.push((
                 name.clone(),
-                ConsumerThread::new(name, file, settings.clone(), group, of_thread, clock),
+                ConsumerThread::new(
+                    name,
+                    file,
+                    settings.clone(),
+                    group,
+                    of_thread,
+                    last_commits.clone(),
+                    clock,
+                ),
             ));
         }
+        // The threads hold theirs; one more would never be given up.
+        drop(last_commits);
         let mut threads = Vec::new();
         for (name, consumer) in consumers {
             let (stop, ends) = (stop.clone(), ends.clone());
