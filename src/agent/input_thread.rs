@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, select};
 
 use super::chance::up_to;
+use super::intake::Intake;
 use super::running_input::RunningInput;
 use super::schedule::{Alignment, Schedule};
 use super::watch::Watched;
-use crate::metric::{Metric, Timestamp};
+use crate::metric::Timestamp;
 use crate::system::System;
 
 /// How long a differential input waits between its baseline and the round that counts.
@@ -31,13 +32,13 @@ impl Rounds {
         self,
         mut input: RunningInput,
         watch: &Watched,
-        to_junction: &Sender<Vec<Metric>>,
+        intake: &Intake,
         stopped: &Receiver<()>,
         system: &System,
     ) {
         match self.once_wait {
-            Some(wait) => once(&mut input, wait, to_junction, stopped, system),
-            None => self.repeat(&mut input, watch, to_junction, stopped, system),
+            Some(wait) => once(&mut input, wait, intake, stopped, system),
+            None => self.repeat(&mut input, watch, intake, stopped, system),
         }
         input.stop();
     }
@@ -46,7 +47,7 @@ impl Rounds {
         self,
         input: &mut RunningInput,
         watch: &Watched,
-        to_junction: &Sender<Vec<Metric>>,
+        intake: &Intake,
         stopped: &Receiver<()>,
         system: &System,
     ) {
@@ -61,7 +62,7 @@ impl Rounds {
                 recv(stopped) -> _ => return,
                 recv(system.clock.after(wait)) -> _ => {}
             }
-            watch.during(system.clock.as_ref(), || input.gather(to_junction, system));
+            watch.during(system.clock.as_ref(), || input.gather(intake, system));
         }
     }
 }
@@ -69,7 +70,7 @@ impl Rounds {
 fn once(
     input: &mut RunningInput,
     wait: Duration,
-    to_junction: &Sender<Vec<Metric>>,
+    intake: &Intake,
     stopped: &Receiver<()>,
     system: &System,
 ) {
@@ -80,7 +81,7 @@ fn once(
             recv(system.clock.after(BASELINE_PAUSE)) -> _ => {}
         }
     }
-    input.gather(to_junction, system);
+    input.gather(intake, system);
     if !wait.is_zero() {
         select! {
             recv(stopped) -> _ => {}

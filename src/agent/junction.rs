@@ -1,12 +1,11 @@
 //! Where everything the inputs bring comes together: processors, aggregators, and the fan-out.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, never, select};
 
+use super::intake::Fanout;
 use super::running_aggregator::{Original, RunningAggregator};
-use super::running_output::OutputQueue;
 use super::running_processor::RunningProcessor;
 use super::schedule::Alignment;
 use crate::metric::{Metric, Timestamp};
@@ -15,7 +14,7 @@ use crate::system::System;
 /// Where metrics go in the end.
 pub(super) enum Destination {
     /// To the queues of all outputs.
-    Outputs(Vec<Arc<OutputQueue>>),
+    Outputs(Fanout),
     /// To a function, for `--test`.
     Print(Box<dyn FnMut(Vec<Metric>) + Send>),
 }
@@ -27,13 +26,7 @@ impl Destination {
         }
         match self {
             Destination::Print(print) => print(metrics),
-            Destination::Outputs(outputs) => {
-                // The last output takes the metrics themselves; the others get copies.
-                if let Some((last, others)) = outputs.split_last() {
-                    others.iter().for_each(|output| output.add_copies(&metrics));
-                    last.add(metrics);
-                }
-            }
+            Destination::Outputs(fanout) => fanout.add(metrics),
         }
     }
 }
@@ -82,12 +75,6 @@ impl Junction {
         }
         for at in 0..self.aggregators.len() {
             self.push(at, system);
-        }
-        if let Destination::Outputs(_) = self.destination {
-            log::info!(
-                target: "agent",
-                "Hang on, flushing any cached metrics before shutdown"
-            );
         }
     }
 

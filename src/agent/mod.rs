@@ -8,6 +8,7 @@ pub mod buffer;
 mod chance;
 pub mod filter;
 mod input_thread;
+pub mod intake;
 mod junction;
 pub mod naming;
 pub mod options;

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! input threads ──▶ junction thread ──▶ output queues ──▶ output threads
-//!                   processors,
-//!                   aggregators
+//!               │   processors,      ▲
+//!               │   aggregators      │
+//!               └────────────────────┘ where there are none of both
 //! ```
 //!
 //! One bounded channel carries groups of metrics from the inputs to the junction, which applies
 //! the processors in order, shows each metric to the aggregators, and adds what is left to the
-//! queue of every output. Shutdown runs the same way: the inputs end and their ends of the
+//! queue of every output. Without processors and aggregators there is no junction, and the inputs
+//! add to the queues themselves. Shutdown runs the same way: the inputs end and their ends of the
 //! channel drop, the junction empties it, pushes the aggregators and drops the stop signal of the
 //! outputs, which flush once and close.
 
@@ -18,6 +20,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::input_thread::Rounds;
+use super::intake::{Fanout, Intake};
 use super::junction::{Destination, Junction};
 use super::output_thread::{self, Remaining};
 use super::plan::Plan;
@@ -101,6 +104,7 @@ impl Pipeline {
         let once_wait = mode.once_wait();
         let daemon = once_wait.is_none();
 
+        let (outputs_run, outputs_stopped) = bounded(0);
         let (outputs, destination) = match mode {
             Mode::Test { print, .. } => (Vec::new(), Destination::Print(print)),
             Mode::Daemon | Mode::Once { .. } => {
@@ -108,18 +112,36 @@ impl Pipeline {
                 let mut outputs = startup::connect_all(plan.outputs, system, interrupted)?;
                 startup::hand_over(unwritten, &mut outputs);
                 let queues = outputs.iter().map(RunningOutput::queue).collect();
-                (outputs, Destination::Outputs(queues))
+                (outputs, Destination::Outputs(Fanout::new(queues, outputs_run)))
             }
         };
-
-        let (to_junction, from_inputs) = bounded(CHANNEL_GROUPS);
-        let inputs = startup::start_inputs(plan.inputs, &to_junction, daemon, system)?;
+        let is_direct = plan.processors.is_empty() && plan.aggregators.is_empty();
+        // Whatever is declared here is joined if a later step fails, in reverse order: only after
+        // the intake and the stop signal below have gone.
+        let mut output_threads = Vec::new();
+        let mut input_threads = Vec::new();
+        let (junction, intake) = match destination {
+            Destination::Outputs(fanout) if is_direct => (None, Intake::Outputs(fanout.into())),
+            destination => {
+                let (to_junction, from_inputs) = bounded(CHANNEL_GROUPS);
+                let mut junction = Junction::new(
+                    plan.processors,
+                    plan.aggregators,
+                    plan.aggregate_processors,
+                    destination,
+                );
+                let system = system.clone();
+                let thread = spawn("junction", move || {
+                    junction.run(&from_inputs, start_time, alignment, &system);
+                })?;
+                (Some(thread), Intake::Junction(to_junction))
+            }
+        };
+        let inputs = startup::start_inputs(plan.inputs, &intake, daemon, system)?;
         let mut watched = Vec::new();
 
-        let (stop_outputs, outputs_stopped) = bounded(0);
         let (remaining_sender, remaining) = bounded(outputs.len());
         let mut flush = Vec::new();
-        let mut output_threads = Vec::new();
         for output in outputs {
             let watch = watched_output(&output);
             watched.push(watch.clone());
@@ -133,31 +155,17 @@ impl Pipeline {
             })?);
         }
 
-        let mut junction = Junction::new(
-            plan.processors,
-            plan.aggregators,
-            plan.aggregate_processors,
-            destination,
-        );
-        let junction_system = system.clone();
-        let junction = spawn("junction", move || {
-            junction.run(&from_inputs, start_time, alignment, &junction_system);
-            drop(stop_outputs);
-        })?;
-
         let (stop, stopped) = bounded(0);
         let (finished_sender, finished) = bounded::<()>(0);
         let rounds = Rounds { alignment, start_time, once_wait };
-        let mut input_threads = Vec::new();
         for input in inputs {
             let watch = watched_input(&input);
             watched.push(watch.clone());
-            let (stopped, to_junction, system) =
-                (stopped.clone(), to_junction.clone(), system.clone());
+            let (stopped, intake, system) = (stopped.clone(), intake.clone(), system.clone());
             let finished = finished_sender.clone();
             let name = input.log.name().to_owned();
             input_threads.push(spawn(&name, move || {
-                rounds.run(input, &watch, &to_junction, &stopped, &system);
+                rounds.run(input, &watch, &intake, &stopped, &system);
                 drop(finished);
             })?);
         }
@@ -169,7 +177,7 @@ impl Pipeline {
         Ok(Pipeline {
             stop: Some(stop),
             inputs: input_threads,
-            junction: Some(junction),
+            junction,
             flush,
             outputs: output_threads,
             remaining,

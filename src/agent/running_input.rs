@@ -5,9 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
-
 use super::filter::Filter;
+use super::intake::Intake;
 use super::naming::Naming;
 use super::options::{StartupErrorBehavior, TimeSource};
 use crate::metric::{Metric, Timestamp};
@@ -124,17 +123,17 @@ impl RunningInput {
         self.input.is_differential()
     }
 
-    /// Starts the input; what it brings goes to `pipeline`.
+    /// Starts the input; what it brings goes to `intake`.
     ///
     /// # Errors
     /// The input's own error; where it is to be tried again, that is remembered for the rounds.
     pub fn start(
         &mut self,
-        pipeline: &Sender<Vec<Metric>>,
+        intake: &Intake,
         precision: Duration,
         system: &System,
     ) -> Result<(), StartError> {
-        let deliver = self.delivery(pipeline.clone(), precision);
+        let deliver = self.delivery(intake.clone(), precision);
         let accumulator = ServiceAccumulator::new(
             Arc::new(deliver),
             system.clock.clone(),
@@ -165,12 +164,12 @@ impl RunningInput {
         self.counters.gather_timeouts.clone()
     }
 
-    /// Gathers one round into `pipeline`; whatever goes wrong is logged and counted.
-    pub fn gather(&mut self, pipeline: &Sender<Vec<Metric>>, system: &System) {
+    /// Gathers one round into `intake`; whatever goes wrong is logged and counted.
+    pub fn gather(&mut self, intake: &Intake, system: &System) {
         if !self.ensure_started() {
             return;
         }
-        let deliver = self.delivery(pipeline.clone(), self.timing.precision);
+        let deliver = self.delivery(intake.clone(), self.timing.precision);
         self.gather_to(&deliver, system);
     }
 
@@ -229,11 +228,11 @@ impl RunningInput {
         ErrorDelivery { log: self.log.clone(), counters: self.counters.clone() }
     }
 
-    fn delivery(&self, pipeline: Sender<Vec<Metric>>, precision: Duration) -> Delivery {
+    fn delivery(&self, intake: Intake, precision: Duration) -> Delivery {
         Delivery {
             errors: self.error_delivery(),
             shape: self.shape.clone(),
-            pipeline,
+            intake,
             precision,
             gather: Mutex::new(Gather::default()),
         }
@@ -289,7 +288,7 @@ impl GatherTarget for Discarding {
 struct Delivery {
     errors: ErrorDelivery,
     shape: Arc<InputShape>,
-    pipeline: Sender<Vec<Metric>>,
+    intake: Intake,
     precision: Duration,
     gather: Mutex<Gather>,
 }
@@ -328,8 +327,7 @@ impl Delivery {
     fn send(&self, metrics: Vec<Metric>) {
         self.errors.counters.metrics_gathered.add(metrics.len() as u64);
         if !metrics.is_empty() {
-            // The pipeline ends after its inputs, so it is there; if it panicked, that was logged.
-            let _ = self.pipeline.send(metrics);
+            self.intake.put(metrics);
         }
     }
 

@@ -3,8 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, select};
 
+use super::intake::Intake;
 use super::options::StartupErrorBehavior;
 use super::running_input::RunningInput;
 use super::running_output::RunningOutput;
@@ -124,7 +125,7 @@ pub(super) fn hand_over(unwritten: Vec<(String, Vec<Metric>)>, outputs: &mut [Ru
 /// Starts every input as its `startup_error_behavior` asks for, and returns those that run.
 pub(super) fn start_inputs(
     inputs: Vec<RunningInput>,
-    to_junction: &Sender<Vec<Metric>>,
+    intake: &Intake,
     daemon: bool,
     system: &System,
 ) -> Result<Vec<RunningInput>, StartupError> {
@@ -132,7 +133,7 @@ pub(super) fn start_inputs(
     let mut running: Vec<RunningInput> = Vec::new();
     for mut input in inputs {
         let precision = input.timing.service_precision;
-        let Err(source) = input.start(to_junction, precision, system) else {
+        let Err(source) = input.start(intake, precision, system) else {
             running.push(input);
             continue;
         };

@@ -7,6 +7,9 @@ use crossbeam_channel::{Receiver, select};
 
 use crate::system::Clock;
 
+/// How long the watch rests at least, however short the intervals are.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+
 /// What is being watched: one input's gather or one output's flush.
 pub(super) struct Watched {
     /// How long it may take before it is worth a word, and between words.
@@ -40,30 +43,33 @@ impl Watched {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
-    fn check(&self, now: Duration) {
+    /// Warns if that is due, and returns when it is due next if the work is going on.
+    fn check(&self, now: Duration) -> Option<Duration> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = state.as_mut() {
-            let due = running.since + self.interval * (running.warned + 1);
-            if now >= due {
-                running.warned += 1;
-                (self.warn)();
-            }
+        let running = state.as_mut()?;
+        if now >= running.since + self.interval * (running.warned + 1) {
+            running.warned += 1;
+            (self.warn)();
         }
+        Some(running.since + self.interval * (running.warned + 1))
     }
 }
 
 /// Watches until `stop` closes.
 pub(super) fn watch(all: &[Arc<Watched>], clock: &dyn Clock, stop: &Receiver<()>) {
     let Some(shortest) = all.iter().map(|watched| watched.interval).min() else { return };
-    // Looking four times an interval keeps a warning at most a quarter late, at next to no cost.
-    let pause = (shortest / 4).clamp(Duration::from_millis(50), Duration::from_secs(2));
+    // Work that takes its whole interval is going on at one of these looks, and from then on it is
+    // known when its warning is due. Looking more often would wake the machine for nothing.
+    let mut pause = shortest;
     loop {
         select! {
             recv(stop) -> _ => return,
             recv(clock.after(pause)) -> _ => {}
         }
         let now = clock.elapsed();
-        all.iter().for_each(|watched| watched.check(now));
+        let next = all.iter().filter_map(|watched| watched.check(now)).min();
+        pause =
+            next.map_or(shortest, |due| due.saturating_sub(now).clamp(SHORTEST_PAUSE, shortest));
     }
 }
 

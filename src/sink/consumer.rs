@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Receiver, select};
 
 use super::file::{DataFile, FileError, push_record};
+use super::last_commits::LastCommits;
 use super::positions::Positions;
 use super::progress::ThreadProgress;
 use super::settings::{Fsync, Settings};
@@ -50,30 +51,6 @@ pub enum ConsumerError {
         /// To which file.
         path: PathBuf,
     },
-}
-
-/// Where the threads of a sink wait for each other at the end: the first to leave the group begins
-/// a rebalance, in which the others' last commits would be refused.
-#[derive(Clone)]
-pub(super) struct LastCommits {
-    pending: Sender<()>,
-    all_done: Receiver<()>,
-}
-
-impl LastCommits {
-    pub(super) fn new() -> LastCommits {
-        let (pending, all_done) = bounded(0);
-        LastCommits { pending, all_done }
-    }
-
-    /// Says that this thread's last commit has ended, and waits for the others up to `limit`.
-    fn wait(self, limit: Duration, clock: &dyn Clock) {
-        drop(self.pending);
-        select! {
-            recv(self.all_done) -> _ => {}
-            recv(clock.after(limit)) -> _ => {}
-        }
-    }
 }
 
 /// A consumer thread before it starts: its file is open, the group not joined yet.

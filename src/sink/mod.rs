@@ -2,6 +2,7 @@
 
 mod consumer;
 pub mod file;
+mod last_commits;
 pub mod lock;
 pub mod positions;
 pub mod progress;
@@ -12,8 +13,9 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, unbounded};
 
-use consumer::{ConsumerError, ConsumerThread, LastCommits};
+use consumer::{ConsumerError, ConsumerThread};
 use file::{DataFile, FileError};
+use last_commits::LastCommits;
 use lock::{FolderLock, LockError};
 use progress::ThreadProgress;
 use settings::{Membership, Settings};

@@ -8,14 +8,14 @@ mod stat;
 
 use std::collections::HashMap;
 
-use compact_str::{CompactString, format_compact};
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::metric::{Metric, Timestamp, ValueType};
+use crate::metric::{Field, Metric, Tag, Timestamp, ValueType};
 use crate::plugin::{Accumulator, Build, BuildError, Context, Declaration, Input, PluginError};
 use crate::system::{Root, System};
 use cores::Core;
-use stat::{CpuTimes, STATE_NAMES};
+use stat::{CpuTimes, FIELDS};
 
 /// Declares `inputs.cpu`.
 pub static PLUGIN: Declaration<dyn Input> =
@@ -113,14 +113,14 @@ impl Cpu {
     }
 
     fn time_metric(&self, times: &CpuTimes, now: Timestamp) -> Metric {
-        let mut metric = self.metric(times, now).with_type(ValueType::Counter);
-        for (name, seconds) in STATE_NAMES.iter().zip(times.seconds()) {
-            metric.set_field(format_compact!("time_{name}"), *seconds);
+        let mut fields = Vec::with_capacity(FIELDS.len() + 1);
+        for ((_, name), seconds) in FIELDS.iter().zip(times.seconds()) {
+            fields.push(field(name, *seconds));
         }
         if self.config.report_active {
-            metric.set_field("time_active", times.active());
+            fields.push(field("time_active", times.active()));
         }
-        metric
+        self.metric(times, fields, now).with_type(ValueType::Counter)
     }
 
     /// The shares since the last round, in percent; none if there was no last round for this
@@ -141,25 +141,25 @@ impl Cpu {
         if total == 0.0 {
             return Ok(None);
         }
-        let mut metric = self.metric(times, now).with_type(ValueType::Gauge);
         let [user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice]: [f64; 10] =
             std::array::from_fn(|state| times.seconds()[state] - last.seconds()[state]);
         // The kernel counts the time of guests twice: as their own and as user or nice.
         let own = [user - guest, nice - guest_nice];
         let [user, nice] = own;
         let spent = [user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice];
-        for (name, seconds) in STATE_NAMES.iter().zip(spent) {
-            metric.set_field(format_compact!("usage_{name}"), 100.0 * seconds / total);
+        let mut fields = Vec::with_capacity(FIELDS.len() + 1);
+        for ((name, _), seconds) in FIELDS.iter().zip(spent) {
+            fields.push(field(name, 100.0 * seconds / total));
         }
         if self.config.report_active {
-            let active = times.active() - last.active();
-            metric.set_field("usage_active", 100.0 * active / total);
+            fields.push(field("usage_active", 100.0 * (times.active() - last.active()) / total));
         }
-        Ok(Some(metric))
+        Ok(Some(self.metric(times, fields, now).with_type(ValueType::Gauge)))
     }
 
-    fn metric(&self, times: &CpuTimes, now: Timestamp) -> Metric {
-        let mut metric = Metric::new("cpu", now).with_tag("cpu", times.cpu.clone());
+    fn metric(&self, times: &CpuTimes, fields: Vec<Field>, now: Timestamp) -> Metric {
+        let tag = Tag { key: CompactString::const_new("cpu"), value: times.cpu.clone() };
+        let mut metric = Metric::from_lists("cpu", now, vec![tag], fields);
         if self.config.core_tags {
             let core = self.cores.get(&times.cpu).cloned().unwrap_or_default();
             for (key, id) in [("core_id", core.core_id), ("physical_id", core.physical_id)] {
@@ -170,4 +170,8 @@ impl Cpu {
         }
         metric
     }
+}
+
+fn field(name: &'static str, value: f64) -> Field {
+    Field { key: CompactString::const_new(name), value: value.into() }
 }

@@ -9,9 +9,20 @@ use compact_str::CompactString;
 /// How many states a processor's time is told apart into.
 pub(super) const STATES: usize = 10;
 
-/// The states in the order of the file, by the names that fields carry.
-pub(super) const STATE_NAMES: [&str; STATES] =
-    ["user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice"];
+/// The states in the order of the file: the names of the fields with shares of the time, and of
+/// those with seconds.
+pub(super) const FIELDS: [(&str, &str); STATES] = [
+    ("usage_user", "time_user"),
+    ("usage_nice", "time_nice"),
+    ("usage_system", "time_system"),
+    ("usage_idle", "time_idle"),
+    ("usage_iowait", "time_iowait"),
+    ("usage_irq", "time_irq"),
+    ("usage_softirq", "time_softirq"),
+    ("usage_steal", "time_steal"),
+    ("usage_guest", "time_guest"),
+    ("usage_guest_nice", "time_guest_nice"),
+];
 
 /// Since boot, the seconds that one processor, or all of them, spent in each state.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +33,7 @@ pub(super) struct CpuTimes {
 }
 
 impl CpuTimes {
-    /// The seconds in the states, in the order of [`STATE_NAMES`].
+    /// The seconds in the states, in the order of [`FIELDS`].
     pub(super) fn seconds(&self) -> &[f64; STATES] {
         &self.seconds
     }

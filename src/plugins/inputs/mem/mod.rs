@@ -5,9 +5,10 @@
 
 mod meminfo;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::metric::{Metric, Timestamp, ValueType};
+use crate::metric::{Field, Metric, Timestamp, Value, ValueType};
 use crate::plugin::{Accumulator, Build, BuildError, Context, Declaration, Input, PluginError};
 use crate::system::{PortableMemory, Root, System};
 use meminfo::Meminfo;
@@ -97,24 +98,32 @@ impl Input for Mem {
 /// The fields that a system without `/proc` tells.
 fn portable_metric(memory: PortableMemory, now: Timestamp) -> Metric {
     let PortableMemory { total, free, available, swap_total, swap_free } = memory;
-    let mut metric = usage(total, available, now);
-    metric.set_field("free", free);
-    metric.set_field("swap_total", swap_total);
-    metric.set_field("swap_free", swap_free);
-    metric
+    let mut fields = usage(total, available);
+    fields.push(field("free", free));
+    fields.push(field("swap_total", swap_total));
+    fields.push(field("swap_free", swap_free));
+    metric(fields, now)
 }
 
-/// A metric with what every system tells.
-fn usage(total: u64, available: u64, now: Timestamp) -> Metric {
+/// The fields that every system tells, with room for all others.
+fn usage(total: u64, available: u64) -> Vec<Field> {
     let used = total.saturating_sub(available);
     let percent = |part: u64| 100.0 * part as f64 / total as f64;
-    let mut metric = Metric::new("mem", now).with_type(ValueType::Gauge);
-    metric.set_field("total", total);
-    metric.set_field("available", available);
-    metric.set_field("used", used);
-    metric.set_field("used_percent", percent(used));
-    metric.set_field("available_percent", percent(available));
-    metric
+    let mut fields = Vec::with_capacity(40);
+    fields.push(field("total", total));
+    fields.push(field("available", available));
+    fields.push(field("used", used));
+    fields.push(field("used_percent", percent(used)));
+    fields.push(field("available_percent", percent(available)));
+    fields
+}
+
+fn field(name: &'static str, value: impl Into<Value>) -> Field {
+    Field { key: CompactString::const_new(name), value: value.into() }
+}
+
+fn metric(fields: Vec<Field>, now: Timestamp) -> Metric {
+    Metric::from_lists("mem", now, Vec::new(), fields).with_type(ValueType::Gauge)
 }
 
 impl Mem {
@@ -123,18 +132,14 @@ impl Mem {
         let text = String::from_utf8_lossy(&self.buffer);
         let meminfo = Meminfo::parse(&text)?;
         let available = meminfo.available(|| self.low_watermark_bytes());
-        let mut metric = usage(meminfo.get("MemTotal"), available, now);
-        metric.set_field("cached", meminfo.cached());
-        metric.set_field("write_back_tmp", meminfo.get("WritebackTmp"));
-        for (field, line) in PLAIN_FIELDS {
-            metric.set_field(field, meminfo.get(line));
-        }
+        let mut fields = usage(meminfo.get("MemTotal"), available);
+        fields.push(field("cached", meminfo.cached()));
+        fields.push(field("write_back_tmp", meminfo.get("WritebackTmp")));
+        fields.extend(PLAIN_FIELDS.map(|(name, line)| field(name, meminfo.get(line))));
         if self.config.collect_extended {
-            for (field, line) in EXTENDED_FIELDS {
-                metric.set_field(field, meminfo.get(line));
-            }
+            fields.extend(EXTENDED_FIELDS.map(|(name, line)| field(name, meminfo.get(line))));
         }
-        Ok(metric)
+        Ok(metric(fields, now))
     }
 
     fn low_watermark_bytes(&self) -> Option<u64> {
@@ -148,7 +153,6 @@ impl Mem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metric::Value;
 
     #[test]
     fn the_portable_reading_agrees_with_proc() {
