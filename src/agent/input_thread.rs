@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::Receiver;
 
 use super::chance::up_to;
 use super::intake::Intake;
@@ -10,7 +10,7 @@ use super::running_input::RunningInput;
 use super::schedule::{Alignment, Schedule};
 use super::watch::Watched;
 use crate::metric::Timestamp;
-use crate::system::System;
+use crate::system::{System, Waited};
 
 /// How long a differential input waits between its baseline and the round that counts.
 const BASELINE_PAUSE: Duration = Duration::from_millis(500);
@@ -58,9 +58,8 @@ impl Rounds {
         loop {
             let now = system.clock.now();
             let wait = schedule.next(now).since(now) + up_to(timing.jitter, &mut chance);
-            select! {
-                recv(stopped) -> _ => return,
-                recv(system.clock.after(wait)) -> _ => {}
+            if system.clock.wait(wait, stopped) == Waited::Stopped {
+                return;
             }
             watch.during(system.clock.as_ref(), || input.gather(intake, system));
         }
@@ -76,16 +75,13 @@ fn once(
 ) {
     if input.is_differential() {
         input.gather_baseline(system);
-        select! {
-            recv(stopped) -> _ => return,
-            recv(system.clock.after(BASELINE_PAUSE)) -> _ => {}
+        if system.clock.wait(BASELINE_PAUSE, stopped) == Waited::Stopped {
+            return;
         }
     }
     input.gather(intake, system);
     if !wait.is_zero() {
-        select! {
-            recv(stopped) -> _ => {}
-            recv(system.clock.after(wait)) -> _ => {}
-        }
+        // A stop ends the wait; there is nothing else left to do.
+        let _ = system.clock.wait(wait, stopped);
     }
 }

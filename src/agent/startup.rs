@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::Receiver;
 
 use super::intake::Intake;
 use super::options::StartupErrorBehavior;
@@ -11,7 +11,7 @@ use super::running_input::RunningInput;
 use super::running_output::RunningOutput;
 use crate::metric::Metric;
 use crate::plugin::{ConnectError, StartError};
-use crate::system::System;
+use crate::system::{System, Waited};
 
 /// How long an output that could not connect waits before its second and last try.
 const SECOND_CONNECT_AFTER: Duration = Duration::from_secs(15);
@@ -99,9 +99,8 @@ fn connect(
         "Failed to connect to [{name}], retrying in 15s, error was {:?}",
         error.to_string()
     );
-    select! {
-        recv(interrupted) -> _ => return Err(StartupError::Stopped),
-        recv(system.clock.after(SECOND_CONNECT_AFTER)) -> _ => {}
+    if system.clock.wait(SECOND_CONNECT_AFTER, interrupted) == Waited::Stopped {
+        return Err(StartupError::Stopped);
     }
     output.connect().map_err(|source| StartupError::Connect { name: name.clone(), source })?;
     log::debug!(target: "agent", "Successfully connected to {name}");

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::Receiver;
 
-use crate::system::Clock;
+use crate::system::{Clock, Waited};
 
 /// How long the watch rests at least, however short the intervals are.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
@@ -62,9 +62,8 @@ pub(super) fn watch(all: &[Arc<Watched>], clock: &dyn Clock, stop: &Receiver<()>
     // known when its warning is due. Looking more often would wake the machine for nothing.
     let mut pause = shortest;
     loop {
-        select! {
-            recv(stop) -> _ => return,
-            recv(clock.after(pause)) -> _ => {}
+        if clock.wait(pause, stop) == Waited::Stopped {
+            return;
         }
         let now = clock.elapsed();
         let next = all.iter().filter_map(|watched| watched.check(now)).min();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError, select};
 
 use crate::metric::Timestamp;
 
@@ -19,6 +19,23 @@ pub trait Clock: Send + Sync {
 
     /// A channel that becomes ready once `span` has passed.
     fn after(&self, span: Duration) -> Receiver<Instant>;
+
+    /// Waits for `span`, or until `stop` closes if that comes first.
+    fn wait(&self, span: Duration, stop: &Receiver<()>) -> Waited {
+        select! {
+            recv(stop) -> _ => Waited::Stopped,
+            recv(self.after(span)) -> _ => Waited::Passed,
+        }
+    }
+}
+
+/// How a wait has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// The time has passed.
+    Passed,
+    /// There was reason not to wait any longer.
+    Stopped,
 }
 
 /// The machine's clock.
@@ -60,5 +77,13 @@ impl Clock for RealClock {
 
     fn after(&self, span: Duration) -> Receiver<Instant> {
         crossbeam_channel::after(span)
+    }
+
+    fn wait(&self, span: Duration, stop: &Receiver<()>) -> Waited {
+        // One wait in the kernel, where a timer channel beside it takes a good deal of work.
+        match stop.recv_timeout(span) {
+            Err(RecvTimeoutError::Timeout) => Waited::Passed,
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => Waited::Stopped,
+        }
     }
 }

@@ -4,8 +4,12 @@
 //! Telegraf honours `HOST_PROC`, `HOST_SYS`, `HOST_ETC`, `HOST_RUN`, `HOST_VAR`, `HOST_DEV` and
 //! `HOST_MOUNT_PREFIX`; the names are kept, because containers rely on them.
 
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::PROC_SUPER_MAGIC;
 
 /// The roots under which the host's files are found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,10 +119,15 @@ impl Host {
     pub fn read(&self, root: Root, path: impl AsRef<Path>, buffer: &mut Vec<u8>) -> io::Result<()> {
         buffer.clear();
         let path = self.path(root, path);
-        std::fs::File::open(&path)
+        File::open(&path)
             .and_then(|mut file| file.read_to_end(buffer))
             .map(|_| ())
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+    }
+
+    /// A file below `root` that is read again and again.
+    pub fn file(&self, root: Root, path: impl AsRef<Path>) -> HostFile {
+        HostFile { path: self.path(root, path), open: None }
     }
 
     /// The name of this host, as `uname -n` gives it.
@@ -137,6 +146,57 @@ impl Host {
     }
 }
 
+/// A file that is read again and again.
+///
+/// A file of the kernel's own proc file system stays open between reads: what it says is made at
+/// each read, and looking its path up costs as much as making it. Any other file is opened anew,
+/// because another may have taken its place.
+#[derive(Debug)]
+pub struct HostFile {
+    path: PathBuf,
+    open: Option<File>,
+}
+
+impl HostFile {
+    /// Reads the whole file into `buffer`, replacing what was there.
+    ///
+    /// # Errors
+    /// Whatever opening or reading fails with, the path named.
+    pub fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        self.try_read(buffer).map_err(|error| {
+            self.open = None;
+            io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
+        })
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the door to the host's files")]
+    fn try_read(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        let file = match self.open.take() {
+            Some(file) => file,
+            None => File::open(&self.path)?,
+        };
+        let room = buffer.capacity().max(4096);
+        buffer.resize(room, 0);
+        let mut length = 0;
+        loop {
+            if length == buffer.len() {
+                buffer.resize(2 * length, 0);
+            }
+            match file.read_at(&mut buffer[length..], length as u64) {
+                Ok(0) => break,
+                Ok(n_read) => length += n_read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        buffer.truncate(length);
+        if rustix::fs::fstatfs(&file)?.f_type == PROC_SUPER_MAGIC {
+            self.open = Some(file);
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +211,39 @@ mod tests {
         assert_eq!(roots.proc, Path::new("/host/proc"));
         assert_eq!(roots.sys, Path::new("/sys"));
         assert_eq!(roots.mount_prefix, Path::new(""));
+    }
+
+    #[test]
+    fn a_file_is_read_anew_each_time_whatever_its_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_path_buf();
+        let host = Host::new(HostRoots::from_variables(|_| Some(root.clone())));
+        let mut file = host.file(Root::Proc, "stat");
+        let mut buffer = Vec::new();
+        for size in [0, 1, 4_095, 4_096, 4_097, 100_000, 3] {
+            let content = vec![b'x'; size];
+            // Another file takes the place of the first.
+            std::fs::write(folder.path().join("next"), &content).unwrap();
+            std::fs::rename(folder.path().join("next"), folder.path().join("stat")).unwrap();
+            file.read(&mut buffer).unwrap();
+            assert_eq!(buffer, content, "{size} bytes");
+        }
+        std::fs::remove_file(folder.path().join("stat")).unwrap();
+        let error = file.read(&mut buffer).unwrap_err().to_string();
+        assert!(error.contains("/stat: "), "{error}");
+    }
+
+    #[test]
+    fn the_kernels_own_files_stay_open_and_are_up_to_date() {
+        let host = Host::new(HostRoots::from_variables(|_| None));
+        let mut file = host.file(Root::Proc, "uptime");
+        let mut first = Vec::new();
+        file.read(&mut first).unwrap();
+        assert!(file.open.is_some());
+        let mut next = first.clone();
+        while next == first {
+            file.read(&mut next).unwrap();
+        }
     }
 
     #[test]

@@ -15,10 +15,10 @@ mod rotating_file;
 pub mod thread;
 
 pub use archives::Archives;
-pub use clock::{Clock, RealClock};
+pub use clock::{Clock, RealClock, Waited};
 pub use errno::ErrorWords;
 pub use glob::{Glob, GlobError};
-pub use host::{Host, HostRoots, Root, environment_variable};
+pub use host::{Host, HostFile, HostRoots, Root, environment_variable};
 pub use portable::PortableMemory;
 pub use random::Random;
 pub use rotating_file::{RotatingFile, Rotation};

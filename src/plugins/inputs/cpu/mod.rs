@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::metric::{Field, Metric, Tag, Timestamp, ValueType};
 use crate::plugin::{Accumulator, Build, BuildError, Context, Declaration, Input, PluginError};
-use crate::system::{Root, System};
+use crate::system::{HostFile, Root, System};
 use cores::Core;
 use stat::{CpuTimes, FIELDS};
 
@@ -60,13 +60,22 @@ impl Build<dyn Input> for Config {
                 }
             }
         }
-        Ok(Box::new(Cpu { config: self, system, cores, buffer: Vec::new(), last: Vec::new() }))
+        let file = system.host.file(Root::Proc, "stat");
+        Ok(Box::new(Cpu {
+            config: self,
+            system,
+            file,
+            cores,
+            buffer: Vec::new(),
+            last: Vec::new(),
+        }))
     }
 }
 
 struct Cpu {
     config: Config,
     system: System,
+    file: HostFile,
     cores: HashMap<CompactString, Core>,
     buffer: Vec<u8>,
     /// What the last round read; empty before the first.
@@ -98,7 +107,7 @@ impl Input for Cpu {
 impl Cpu {
     /// Reads the times of the processors that are to be reported: each one first, then all.
     fn read(&mut self) -> Result<Vec<CpuTimes>, PluginError> {
-        self.system.host.read(Root::Proc, "stat", &mut self.buffer)?;
+        self.file.read(&mut self.buffer)?;
         let ticks_per_second = self.system.host.clock_ticks_per_second() as f64;
         let (total, mut each): (Vec<_>, Vec<_>) = stat::parse(&self.buffer, ticks_per_second)
             .into_iter()

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::metric::{Field, Metric, Timestamp, Value, ValueType};
 use crate::plugin::{Accumulator, Build, BuildError, Context, Declaration, Input, PluginError};
-use crate::system::{PortableMemory, Root, System};
+use crate::system::{HostFile, PortableMemory, Root, System};
 use meminfo::Meminfo;
 
 /// Declares `inputs.mem`.
@@ -68,13 +68,14 @@ pub struct Config {
 impl Build<dyn Input> for Config {
     fn build(self, context: &Context<'_>) -> Result<Box<dyn Input>, BuildError> {
         let system = context.system.clone();
-        Ok(Box::new(Mem { config: self, system, buffer: Vec::new() }))
+        Ok(Box::new(Mem::new(self, system)))
     }
 }
 
 struct Mem {
     config: Config,
     system: System,
+    file: HostFile,
     buffer: Vec<u8>,
 }
 
@@ -127,8 +128,13 @@ fn metric(fields: Vec<Field>, now: Timestamp) -> Metric {
 }
 
 impl Mem {
+    fn new(config: Config, system: System) -> Mem {
+        let file = system.host.file(Root::Proc, "meminfo");
+        Mem { config, system, file, buffer: Vec::new() }
+    }
+
     fn read(&mut self, now: Timestamp) -> Result<Metric, PluginError> {
-        self.system.host.read(Root::Proc, "meminfo", &mut self.buffer)?;
+        self.file.read(&mut self.buffer)?;
         let text = String::from_utf8_lossy(&self.buffer);
         let meminfo = Meminfo::parse(&text)?;
         let available = meminfo.available(|| self.low_watermark_bytes());
@@ -157,7 +163,7 @@ mod tests {
     #[test]
     fn the_portable_reading_agrees_with_proc() {
         let system = System::real();
-        let mut mem = Mem { config: Config::default(), system, buffer: Vec::new() };
+        let mut mem = Mem::new(Config::default(), system);
         let kernel = mem.read(Timestamp::EPOCH).unwrap();
         let portable = portable_metric(PortableMemory::read().unwrap(), Timestamp::EPOCH);
         let field = |metric: &Metric, name: &str| match metric.field(name) {
@@ -178,7 +184,7 @@ mod tests {
     #[test]
     fn a_metric_has_all_of_telegrafs_fields() {
         let system = System::real();
-        let mut mem = Mem { config: Config::default(), system, buffer: Vec::new() };
+        let mut mem = Mem::new(Config::default(), system);
         assert_eq!(mem.read(Timestamp::EPOCH).unwrap().fields().len(), 34);
         mem.config.collect_extended = true;
         assert_eq!(mem.read(Timestamp::EPOCH).unwrap().fields().len(), 40);
