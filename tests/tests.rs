@@ -13,6 +13,7 @@
 mod agent;
 mod docs;
 mod kafka_cluster;
-#[expect(dead_code, unused_imports, reason = "the tests of the programs use the rest")]
+mod sink;
+
 mod support;
 mod tidy;

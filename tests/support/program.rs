@@ -1,9 +1,8 @@
 //! The programs, running.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -94,11 +93,6 @@ impl Running {
         self.stderr.lines.lock().unwrap().clone()
     }
 
-    /// The lines that it has written to standard output so far.
-    pub(crate) fn output(&self) -> Vec<String> {
-        self.stdout.lines.lock().unwrap().clone()
-    }
-
     /// Waits until a line of its log holds `text`, and returns the first such line.
     pub(crate) fn wait_for_log(&mut self, text: &str, limit: Duration) -> String {
         self.wait_for_log_after(0, text, limit)
@@ -150,14 +144,6 @@ impl Running {
     pub(crate) fn kill(self) -> Ended {
         self.signal(Signal::KILL);
         self.wait_for_end(Duration::from_secs(10))
-    }
-
-    /// Its resident memory in bytes.
-    pub(crate) fn resident_bytes(&self) -> u64 {
-        let path = PathBuf::from(format!("/proc/{}/status", self.id()));
-        let status = fs::read_to_string(path).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim_end_matches("kB").trim().parse::<u64>().unwrap() * 1024
     }
 
     fn pid(&self) -> Pid {

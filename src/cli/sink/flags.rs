@@ -56,7 +56,7 @@ pub const PROGRAM: Program = Program {
         value(
             "read-ahead",
             Takes::Value("SIZE"),
-            "8MiB",
+            "4MiB",
             READING,
             "Read this much ahead in each thread; what bounds the memory while it catches up",
         ),

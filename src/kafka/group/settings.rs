@@ -72,7 +72,7 @@ impl GroupSettings {
         match self.protocol {
             GroupProtocol::Classic => {
                 config.set("session.timeout.ms", millis(self.session_timeout));
-                config.set("heartbeat.interval.ms", millis(self.session_timeout / 4));
+                config.set("heartbeat.interval.ms", millis(HEARTBEAT));
                 config.set("partition.assignment.strategy", "range");
             }
             // The brokers set these for the whole group.
@@ -88,7 +88,7 @@ impl GroupSettings {
         let read_ahead_kbytes = (self.read_ahead_bytes / 1024).max(1);
         config.set("queued.max.messages.kbytes", read_ahead_kbytes.to_string());
         // A fetch is a part of what is read ahead; a record larger than that is still fetched.
-        let fetch_bytes = (self.read_ahead_bytes / 4).clamp(64 * 1024, 1024 * 1024);
+        let fetch_bytes = (self.read_ahead_bytes / 2).clamp(64 * 1024, 16 * 1024 * 1024);
         config.set("max.partition.fetch.bytes", fetch_bytes.to_string());
         config.set("fetch.max.bytes", (fetch_bytes * 4).max(1024 * 1024).to_string());
         config.set("receive.message.max.bytes", MAX_RESPONSE_BYTES.to_string());
@@ -102,6 +102,10 @@ impl GroupSettings {
         config
     }
 }
+
+/// How often a member says that it is there. A member learns of a rebalance by the answer, so that
+/// this decides how long the first one keeps what the others are waiting for.
+const HEARTBEAT: Duration = Duration::from_millis(250);
 
 /// The largest response that is taken from a broker; it bounds the size of a record.
 const MAX_RESPONSE_BYTES: u32 = 512 * 1024 * 1024;
