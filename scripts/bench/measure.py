@@ -1,0 +1,114 @@
+"""What the benchmarks share: running programs, their CPU time and memory, medians, and tables."""
+
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def build():
+    """Builds the release programs and returns the folder they are in."""
+    subprocess.run(["cargo", "build", "--release", "--locked", "--bins"], cwd=ROOT, check=True)
+    return TARGET / "release"
+
+
+class Process:
+    """A program whose CPU time and peak memory are watched while it runs."""
+
+    def __init__(self, command, folder, log="program.log"):
+        self.log = open(Path(folder) / log, "ab")
+        self.started = time.monotonic()
+        self.child = subprocess.Popen(
+            [str(word) for word in command],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def cpu_seconds(self):
+        """CPU seconds of all threads so far, to the nanosecond as the scheduler counts them."""
+        total = 0
+        for task in Path(f"/proc/{self.child.pid}/task").iterdir():
+            try:
+                total += int((task / "schedstat").read_text().split()[0])
+            except OSError:
+                pass  # The thread has ended in the meantime.
+        return total / 1e9
+
+    def memory_mib(self, field="VmRSS"):
+        for line in Path(f"/proc/{self.child.pid}/status").read_text().splitlines():
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) / 1024
+        return 0.0
+
+    def is_running(self):
+        return self.child.poll() is None
+
+    def stop(self):
+        if self.is_running():
+            self.child.send_signal(signal.SIGTERM)
+            try:
+                self.child.wait(30)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+        self.log.close()
+
+
+class Kafka:
+    """A broker of scripts/kafka for as long as the benchmark runs."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.script = ROOT / "scripts" / "kafka"
+        self.address = self.run(
+            "start", "--parent", str(os.getpid()), "--heap", "1g",
+            "--property", "log.retention.hours=-1",
+        ).strip().splitlines()[-1]
+        self.jars = self.run("jars").strip().splitlines()[-1]
+
+    def run(self, *arguments):
+        environment = {**os.environ, "KAFKA_CLUSTER_DIR": str(self.folder)}
+        done = subprocess.run(
+            [self.script, *arguments], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        if done.returncode != 0:
+            sys.exit(f"scripts/kafka {' '.join(arguments)} failed")
+        return done.stdout
+
+    def remove(self):
+        self.run("remove")
+
+
+def peer(name, variable=None):
+    """The path of a peer, or nothing, said loudly."""
+    path = os.environ.get(variable) if variable else shutil.which(name)
+    if path and Path(path).exists():
+        return path
+    how = f"set {variable} to its path" if variable else "install it"
+    say(f"PEER MISSING: {name} is not measured; {how} to have it in the table")
+    return None
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def table(headings, rows):
+    """Prints a Markdown table."""
+    print("| " + " | ".join(headings) + " |")
+    print("|" + "---|" * len(headings))
+    for row in rows:
+        print("| " + " | ".join(str(cell) for cell in row) + " |")
