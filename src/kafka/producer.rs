@@ -29,6 +29,9 @@ const ANSWER_TIME: Duration = Duration::from_secs(5);
 /// How long one look for the answer takes; between looks the log and the token are served.
 const LOOK_TIME: Duration = Duration::from_millis(50);
 
+/// How long listening to the library takes when nothing is expected.
+const HEARING_TIME: Duration = Duration::from_millis(1);
+
 /// Why there is no connection to a cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -106,9 +109,10 @@ impl Producer {
 
     /// Writes the records and waits for them; the outcomes stand in the records' order.
     ///
-    /// A record that can never be written does not keep the others back. Takes at most a little
-    /// longer than [`ProducerSettings::delivery_time`], or twice that if a broker refused a
-    /// whole batch because of one record.
+    /// A record that can never be written does not keep the others back. Takes a few seconds at
+    /// most while all brokers refuse connections. Otherwise takes at most a little longer than
+    /// [`ProducerSettings::delivery_time`], or twice that if a broker refused a whole batch
+    /// because of one record.
     pub fn produce(&mut self, records: &[Record<'_>]) -> Vec<Result<(), ProduceError>> {
         let all: Vec<usize> = (0..records.len()).collect();
         let mut outcomes = vec![Ok(()); records.len()];
@@ -122,6 +126,14 @@ impl Producer {
                 }
             },
         };
+        // What happened since the last call, such as the loss of all brokers, waits to be heard.
+        client.poll(HEARING_TIME);
+        if client.context().log().is_cut_off() && !batch::answers(&client) {
+            client.poll(HEARING_TIME);
+            outcomes.fill(Err(self.no_answer(client.context().log())));
+            self.client = Some(client);
+            return outcomes;
+        }
         let suspects = self.send(&client, records, &all, &mut outcomes);
         // An idempotent producer that has lost count can do nothing more; the next call makes a
         // new one.
@@ -220,6 +232,9 @@ impl Producer {
     /// knows no more than that it waited in vain.
     fn describe(&self, code: RDKafkaErrorCode, log: &ClientLog) -> ProduceError {
         match code {
+            RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight if log.is_cut_off() => {
+                self.no_answer(log)
+            }
             RDKafkaErrorCode::MessageTimedOut
             | RDKafkaErrorCode::PurgeQueue
             | RDKafkaErrorCode::PurgeInflight => {
@@ -232,6 +247,13 @@ impl Producer {
             }
             code => ProduceError::from(code),
         }
+    }
+
+    /// Says that all brokers refuse connections, with the library's last word on why.
+    fn no_answer(&self, log: &ClientLog) -> ProduceError {
+        let reason = log.last_error().map(|error| format!(": {error}")).unwrap_or_default();
+        let brokers = self.connection.brokers.join(", ");
+        ProduceError::NotDelivered(format!("no broker of {brokers} answers{reason}"))
     }
 }
 

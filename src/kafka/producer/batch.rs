@@ -21,6 +21,16 @@ const SHORTEST_LOOK: Duration = Duration::from_millis(1);
 /// How long a look for reports takes when they are long in coming.
 const LONGEST_LOOK: Duration = Duration::from_millis(50);
 
+/// How long all brokers may refuse connections before a batch is called back. Telegraf's client
+/// asks four times within a second; this covers a broker's restart of the quick kind.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
+
+/// A name that no topic can have.
+const NO_TOPIC: &str = ".";
+
+/// How long a broker may take to show that it is back.
+const SIGN_OF_LIFE_TIME: Duration = Duration::from_secs(1);
+
 /// How much later than promised the library may be before the batch is called back.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -91,6 +101,9 @@ impl ProducerContext for Reports {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, at: usize) {
+        if result.is_ok() {
+            self.log.note_answer();
+        }
         let mut state = self.state();
         state.waiting = state.waiting.saturating_sub(1);
         if let Some(report) = state.reports.get_mut(at) {
@@ -149,26 +162,49 @@ pub(super) fn enqueue(
 /// Waits until every record handed over is reported.
 ///
 /// The library reports each within `delivery_time`. Should it fail to, the batch is called back,
-/// and what has no report even then counts as not delivered.
+/// and what has no report even then counts as not delivered. The batch is called back early when
+/// all brokers refuse connections: the library would go on until the time is over, and with it
+/// whoever wants to stop the program.
 pub(super) fn wait(client: &BaseProducer<Reports>, delivery_time: Duration, clock: &dyn Clock) {
+    let reports = client.context();
     let began = clock.elapsed();
     let mut limit = delivery_time + GRACE;
     let mut called_back = false;
-    while client.context().is_waiting() {
-        let waited = clock.elapsed().saturating_sub(began);
-        if waited > limit {
-            if called_back {
-                return;
-            }
+    let mut cut_off_since = None;
+    while reports.is_waiting() {
+        let now = clock.elapsed();
+        let waited = now.saturating_sub(began);
+        if waited > limit && called_back {
+            return;
+        }
+        let lost = !called_back && reports.log.is_cut_off() && {
+            let since = *cut_off_since.get_or_insert(now);
+            now.saturating_sub(since) >= REFUSAL_TIME && !answers(client)
+        };
+        if !reports.log.is_cut_off() {
+            cut_off_since = None;
+        }
+        if lost || waited > limit {
             client.purge(PurgeConfig::default().queue().inflight());
             called_back = true;
-            limit += GRACE;
+            limit = waited + GRACE;
         }
         // A look lasts its whole time even if the last report comes in the middle. Looks that
         // grow with the time already spent make that late by an eighth at most, and cost little
         // while a cluster is away.
         client.poll((waited / 8).clamp(SHORTEST_LOOK, LONGEST_LOOK));
     }
+}
+
+/// Whether a broker gives a sign of life within a second.
+pub(super) fn answers(client: &BaseProducer<Reports>) -> bool {
+    // The question for a topic that cannot be is the cheapest: it is about no topic that there
+    // is, and creates none. The answer is that there is none, which is an answer.
+    let answered = client.client().fetch_metadata(Some(NO_TOPIC), SIGN_OF_LIFE_TIME).is_ok();
+    if answered {
+        client.context().log.note_answer();
+    }
+    answered
 }
 
 /// Whether brokers take this for the name of a topic.
