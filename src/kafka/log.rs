@@ -91,9 +91,17 @@ impl ClientLog {
         self.is_cut_off.load(Ordering::Relaxed)
     }
 
-    /// Notes that a broker has answered.
+    /// Notes that a broker has answered. What went wrong before that is no longer the reason for
+    /// anything.
     pub(super) fn note_answer(&self) {
-        self.is_cut_off.store(false, Ordering::Relaxed);
+        if self.is_cut_off.swap(false, Ordering::Relaxed) {
+            drop(self.take_error());
+        }
+    }
+
+    /// Notes that the brokers are connected and say nothing.
+    pub(super) fn note_silence(&self) {
+        self.is_cut_off.store(true, Ordering::Relaxed);
     }
 
     /// Writes a line unless the same was written a short while ago.
@@ -217,7 +225,9 @@ mod tests {
         assert!(log.is_cut_off());
         assert_eq!(log.last_error().map(|error| error.reason).as_deref(), Some("refused"));
         log.note_answer();
-        assert!(!log.is_cut_off());
+        assert!(!log.is_cut_off() && log.last_error().is_none());
+        log.note_silence();
+        assert!(log.is_cut_off());
     }
 
     #[test]

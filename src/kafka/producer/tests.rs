@@ -220,6 +220,24 @@ fn a_broker_that_was_away_between_two_calls_is_no_matter() {
 }
 
 #[test]
+fn a_broker_that_falls_silent_is_given_up_on_in_time() {
+    let clock = RealClock::new();
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    cluster.create_topic("t", 1).unwrap();
+    let mut producer = connected(&cluster, ProducerSettings::default());
+    let records = [record("t", None, "a")];
+    assert_eq!(producer.produce(&records), [Ok(())]);
+    cluster.cluster().broker_round_trip_time(1, Duration::from_secs(3600)).unwrap();
+    // The first call waits as long as brokers may wait for each other, the second asks first.
+    for limit in [20, 6] {
+        let began = clock.elapsed();
+        assert!(!producer.produce(&records)[0].clone().unwrap_err().is_permanent());
+        let took = clock.elapsed() - began;
+        assert!(took < Duration::from_secs(limit), "{took:?}");
+    }
+}
+
+#[test]
 fn the_loss_of_one_broker_of_three_holds_nothing_up() {
     let cluster = EmbeddedCluster::start(3).unwrap();
     cluster.create_topic("t", 7).unwrap();
