@@ -124,7 +124,10 @@ fn a_record_too_large_is_refused_alone() {
 fn records_of_a_batch_that_a_broker_refuses_are_sent_one_by_one() {
     let cluster = EmbeddedCluster::start(1).unwrap();
     cluster.create_topic("t", 1).unwrap();
-    let mut producer = connected(&cluster, ProducerSettings::default());
+    let mut producer = producer(cluster.brokers(), ProducerSettings::default());
+    // A long linger, so that on a busy machine too the three make one batch.
+    producer.connection.properties.push(("linger.ms".into(), "300".into()));
+    producer.connect().unwrap();
     // The first request carries the whole batch, the next ones a record each.
     let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 2];
     cluster.cluster().request_errors(RDKafkaApiKey::Produce, &errors);
