@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 
-use super::{ClientLog, Connection, TlsFileError};
+use super::{ClientLog, Connection, PropertyError, TlsFileError};
 use crate::system::Clock;
 
 /// How long a cluster may take to answer.
@@ -25,7 +25,7 @@ pub enum AdminError {
     File(#[from] TlsFileError),
     /// The settings do not make a client.
     #[error("cannot set up the client: {0}")]
-    Client(#[source] KafkaError),
+    Client(#[source] PropertyError),
     /// The brokers do not tell which topics there are.
     #[error("cannot learn which topics there are from {brokers}: {reason}")]
     Topics {
@@ -44,6 +44,12 @@ pub enum AdminError {
         /// What the brokers say.
         reason: String,
     },
+}
+
+impl AdminError {
+    fn client(error: KafkaError) -> AdminError {
+        AdminError::Client(error.into())
+    }
 }
 
 /// How a topic came to be there.
@@ -93,7 +99,7 @@ impl Admin {
         let log_target = log_target.into();
         let log = ClientLog::new(log_target.clone(), clock.clone(), connection.token().cloned());
         let client: BaseProducer<ClientLog> =
-            connection.client_config().create_with_context(log).map_err(AdminError::Client)?;
+            connection.client_config().create_with_context(log).map_err(AdminError::client)?;
         // The first events are there already: the library asks for the token before it connects.
         (0..4).for_each(|_| client.poll(Duration::ZERO));
         Ok(Admin { connection, log_target, clock, client })
@@ -146,7 +152,7 @@ impl Admin {
         }
         let log = ClientLog::new(self.log_target.clone(), self.clock.clone(), None);
         let client: AdminClient<ClientLog> =
-            self.connection.client_config().create_with_context(log).map_err(AdminError::Client)?;
+            self.connection.client_config().create_with_context(log).map_err(AdminError::client)?;
         let options = AdminOptions::new()
             .request_timeout(Some(ANSWER_TIME))
             .operation_timeout(Some(ANSWER_TIME));

@@ -7,6 +7,7 @@ use std::fmt;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
 
 /// What a producer and a consumer need alike to reach a cluster.
 #[derive(Debug, Clone, Default)]
@@ -100,6 +101,35 @@ pub struct TlsFileError {
     pub path: String,
     /// What the operating system says.
     pub source: std::io::Error,
+}
+
+/// Properties that the client library does not take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PropertyError(String);
+
+impl From<KafkaError> for PropertyError {
+    fn from(error: KafkaError) -> PropertyError {
+        PropertyError(match error {
+            KafkaError::ClientConfig(_, reason, property, value) => {
+                // The value helps, unless it is secret. That of an unknown property may be: it
+                // could be a password's that is misspelt.
+                let is_unknown = reason.starts_with("No such");
+                match is_unknown || is_secret(&property) {
+                    true if value.is_empty() => reason,
+                    true => reason.replace(&value, "…"),
+                    false if reason.contains(&value) => reason,
+                    false => format!("{reason}: {value:?}"),
+                }
+            }
+            KafkaError::ClientCreation(reason) => reason,
+            error => error.to_string(),
+        })
+    }
+}
+
+fn is_secret(property: &str) -> bool {
+    ["password", "secret", "passphrase", "pem"].iter().any(|word| property.contains(word))
 }
 
 impl Connection {
@@ -267,6 +297,35 @@ mod tests {
         let mut connection = Connection::plain(vec!["a:1".into()], "test");
         connection.properties.push(("client.id".into(), "other".into()));
         assert_eq!(connection.client_config().get("client.id"), Some("other"));
+    }
+
+    #[test]
+    fn errors_name_the_property_and_no_secret() {
+        for (property, value, expected) in [
+            ("sasl.pasword", "hush", "No such configuration property: \"sasl.pasword\""),
+            (
+                "compression.codec",
+                "best",
+                "Invalid value \"best\" for configuration property \"compression.codec\"",
+            ),
+            (
+                "acks",
+                "many",
+                "Invalid value for configuration property \"request.required.acks\": \"many\"",
+            ),
+        ] {
+            let mut config = ClientConfig::new();
+            let error = config.set(property, value).create_native_config().err().unwrap();
+            assert_eq!(PropertyError::from(error).to_string(), expected);
+        }
+        let error = KafkaError::ClientConfig(
+            rdkafka::types::RDKafkaConfRes::RD_KAFKA_CONF_INVALID,
+            "Invalid value \"hush\" for \"ssl.key.password\"".to_owned(),
+            "ssl.key.password".to_owned(),
+            "hush".to_owned(),
+        );
+        let shown = PropertyError::from(error).to_string();
+        assert_eq!(shown, "Invalid value \"…\" for \"ssl.key.password\"");
     }
 
     #[test]

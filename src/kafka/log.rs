@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ pub struct ClientLog {
     token: Option<Secret>,
     repeats: Mutex<Repeats>,
     last_error: Mutex<Option<ClientError>>,
+    is_cut_off: AtomicBool,
 }
 
 /// An error that concerns the client as a whole, such as a broker that does not answer.
@@ -69,6 +71,7 @@ impl ClientLog {
             token,
             repeats: Mutex::new(Repeats::default()),
             last_error: Mutex::new(None),
+            is_cut_off: AtomicBool::new(false),
         }
     }
 
@@ -80,6 +83,25 @@ impl ClientLog {
     /// Takes the last error, so that the next look shows only what came since.
     pub fn take_error(&self) -> Option<ClientError> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether every known broker was lost, or could not be connected to, and none has answered
+    /// since.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.is_cut_off.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a broker has answered. What went wrong before that is no longer the reason for
+    /// anything.
+    pub(super) fn note_answer(&self) {
+        if self.is_cut_off.swap(false, Ordering::Relaxed) {
+            drop(self.take_error());
+        }
+    }
+
+    /// Notes that the brokers are connected and say nothing.
+    pub(super) fn note_silence(&self) {
+        self.is_cut_off.store(true, Ordering::Relaxed);
     }
 
     /// Writes a line unless the same was written a short while ago.
@@ -107,7 +129,9 @@ impl ClientContext for ClientLog {
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
         // "All brokers are down" comes after the reason why, and would hide it.
-        if code != Some(RDKafkaErrorCode::AllBrokersDown) {
+        if code == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.is_cut_off.store(true, Ordering::Relaxed);
+        } else {
             self.write(Level::Warn, reason);
             let reason = plain_text(reason).to_owned();
             let mut last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
@@ -190,6 +214,20 @@ mod tests {
         assert_eq!(pass("a", 60), Some(2));
         assert_eq!(pass("a", 119), None);
         assert_eq!(pass("a", 120), Some(1));
+    }
+
+    #[test]
+    fn a_client_is_cut_off_from_the_loss_of_all_brokers_to_the_next_answer() {
+        let log = ClientLog::new("test", Arc::new(crate::system::RealClock::new()), None);
+        log.error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "refused");
+        assert!(!log.is_cut_off());
+        log.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+        assert!(log.is_cut_off());
+        assert_eq!(log.last_error().map(|error| error.reason).as_deref(), Some("refused"));
+        log.note_answer();
+        assert!(!log.is_cut_off() && log.last_error().is_none());
+        log.note_silence();
+        assert!(log.is_cut_off());
     }
 
     #[test]

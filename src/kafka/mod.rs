@@ -19,7 +19,9 @@ pub(crate) mod reading;
 mod record;
 
 pub use admin::{Admin, AdminError, Creation, Topic};
-pub use connection::{Connection, Credentials, Sasl, Secret, Tls, TlsFileError, Verification};
+pub use connection::{
+    Connection, Credentials, PropertyError, Sasl, Secret, Tls, TlsFileError, Verification,
+};
 pub use embedded::{EmbeddedCluster, EmbeddedError};
 pub use lag::PartitionLag;
 pub use log::{ClientError, ClientLog, Outlook};

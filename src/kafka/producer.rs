@@ -11,7 +11,7 @@ mod topics;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer as _};
 
 pub use settings::{Acks, Compression, Delivery, ProducerSettings};
@@ -20,7 +20,7 @@ use self::batch::Reports;
 use self::settings::Batching;
 use self::topics::KnownTopics;
 use super::record::{ProduceError, Record, concerns_whole_batch};
-use super::{ClientLog, Connection, Outlook, TlsFileError};
+use super::{ClientLog, Connection, Outlook, PropertyError, TlsFileError};
 use crate::system::Clock;
 
 /// How long a cluster may take to answer at the start.
@@ -28,6 +28,9 @@ const ANSWER_TIME: Duration = Duration::from_secs(5);
 
 /// How long one look for the answer takes; between looks the log and the token are served.
 const LOOK_TIME: Duration = Duration::from_millis(50);
+
+/// How long listening to the library takes when nothing is expected.
+const HEARING_TIME: Duration = Duration::from_millis(1);
 
 /// Why there is no connection to a cluster.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +40,7 @@ pub enum ConnectError {
     File(#[from] TlsFileError),
     /// The settings do not make a client.
     #[error("cannot set up the client: {0}")]
-    Client(#[source] KafkaError),
+    Client(#[source] PropertyError),
     /// Nobody answers.
     #[error("no broker of {brokers} answered within {} s{reason}", ANSWER_TIME.as_secs())]
     NoAnswer {
@@ -106,9 +109,10 @@ impl Producer {
 
     /// Writes the records and waits for them; the outcomes stand in the records' order.
     ///
-    /// A record that can never be written does not keep the others back. Takes at most a little
-    /// longer than [`ProducerSettings::delivery_time`], or twice that if a broker refused a
-    /// whole batch because of one record.
+    /// A record that can never be written does not keep the others back. Takes a few seconds
+    /// while all brokers refuse connections, and a quarter of a minute when they fall silent.
+    /// Otherwise takes at most a little longer than [`ProducerSettings::delivery_time`], or twice
+    /// that if a broker refused a whole batch because of one record.
     pub fn produce(&mut self, records: &[Record<'_>]) -> Vec<Result<(), ProduceError>> {
         let all: Vec<usize> = (0..records.len()).collect();
         let mut outcomes = vec![Ok(()); records.len()];
@@ -122,10 +126,18 @@ impl Producer {
                 }
             },
         };
+        // What happened since the last call, such as the loss of all brokers, waits to be heard.
+        client.poll(HEARING_TIME);
+        if client.context().log().is_cut_off() && !batch::answers(&client) {
+            client.poll(HEARING_TIME);
+            outcomes.fill(Err(self.no_answer(client.context().log())));
+            self.client = Some(client);
+            return outcomes;
+        }
         let suspects = self.send(&client, records, &all, &mut outcomes);
         // An idempotent producer that has lost count can do nothing more; the next call makes a
         // new one.
-        if client.client().fatal_error().is_none() && !client.context().is_waiting() {
+        if client.client().fatal_error().is_none() && client.context().waiting() == 0 {
             self.client = Some(client);
         }
         if suspects.len() > 1 {
@@ -150,7 +162,7 @@ impl Producer {
         self.client = None;
     }
 
-    fn make_client(&self, batching: Batching) -> Result<Client, KafkaError> {
+    fn make_client(&self, batching: Batching) -> Result<Client, PropertyError> {
         let token = self.connection.token().cloned();
         let log = ClientLog::new(self.log_target.clone(), self.clock.clone(), token);
         let client: Client = self
@@ -220,6 +232,9 @@ impl Producer {
     /// knows no more than that it waited in vain.
     fn describe(&self, code: RDKafkaErrorCode, log: &ClientLog) -> ProduceError {
         match code {
+            RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight if log.is_cut_off() => {
+                self.no_answer(log)
+            }
             RDKafkaErrorCode::MessageTimedOut
             | RDKafkaErrorCode::PurgeQueue
             | RDKafkaErrorCode::PurgeInflight => {
@@ -232,6 +247,13 @@ impl Producer {
             }
             code => ProduceError::from(code),
         }
+    }
+
+    /// Says that no broker is there, with the library's last word on why.
+    fn no_answer(&self, log: &ClientLog) -> ProduceError {
+        let reason = log.last_error().map(|error| format!(": {error}")).unwrap_or_default();
+        let brokers = self.connection.brokers.join(", ");
+        ProduceError::NotDelivered(format!("no broker of {brokers} answers{reason}"))
     }
 }
 

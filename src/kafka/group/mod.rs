@@ -24,7 +24,7 @@ use rdkafka::message::Message;
 use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::PartitionLag;
+use super::{PartitionLag, PropertyError};
 use crate::system::{Clock, thread};
 use context::MemberContext;
 pub use settings::{GroupProtocol, GroupSettings, StartOffset};
@@ -102,13 +102,7 @@ pub struct GroupError(String);
 
 impl From<KafkaError> for GroupError {
     fn from(error: KafkaError) -> GroupError {
-        match error {
-            // The library's words name the property and what is wrong with it.
-            KafkaError::ClientConfig(_, reason, property, value) => {
-                GroupError(format!("property {property} = {value:?}: {reason}"))
-            }
-            error => GroupError(error.to_string()),
-        }
+        GroupError(PropertyError::from(error).to_string())
     }
 }
 

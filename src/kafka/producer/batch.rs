@@ -21,6 +21,20 @@ const SHORTEST_LOOK: Duration = Duration::from_millis(1);
 /// How long a look for reports takes when they are long in coming.
 const LONGEST_LOOK: Duration = Duration::from_millis(50);
 
+/// How long all brokers may refuse connections before a batch is called back. Telegraf's client
+/// asks four times within a second; this covers a broker's restart of the quick kind.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
+
+/// A name that no topic can have.
+const NO_TOPIC: &str = ".";
+
+/// How long brokers may say nothing before they are asked for a sign of life: a little longer
+/// than they may wait for their replicas.
+const SILENCE_TIME: Duration = Duration::from_secs(12);
+
+/// How long a broker may take to show that it is there.
+const SIGN_OF_LIFE_TIME: Duration = Duration::from_secs(2);
+
 /// How much later than promised the library may be before the batch is called back.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -50,9 +64,9 @@ impl Reports {
         &self.log
     }
 
-    /// Whether records are on their way.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.state().waiting > 0
+    /// How many records are on their way.
+    pub(super) fn waiting(&self) -> usize {
+        self.state().waiting
     }
 
     /// Prepares for a batch of `count` records.
@@ -91,6 +105,9 @@ impl ProducerContext for Reports {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, at: usize) {
+        if result.is_ok() {
+            self.log.note_answer();
+        }
         let mut state = self.state();
         state.waiting = state.waiting.saturating_sub(1);
         if let Some(report) = state.reports.get_mut(at) {
@@ -149,26 +166,57 @@ pub(super) fn enqueue(
 /// Waits until every record handed over is reported.
 ///
 /// The library reports each within `delivery_time`. Should it fail to, the batch is called back,
-/// and what has no report even then counts as not delivered.
+/// and what has no report even then counts as not delivered. The batch is called back early when
+/// all brokers refuse connections or have fallen silent: the library would go on until the time
+/// is over, and with it whoever wants to stop the program.
 pub(super) fn wait(client: &BaseProducer<Reports>, delivery_time: Duration, clock: &dyn Clock) {
+    let reports = client.context();
     let began = clock.elapsed();
     let mut limit = delivery_time + GRACE;
     let mut called_back = false;
-    while client.context().is_waiting() {
-        let waited = clock.elapsed().saturating_sub(began);
-        if waited > limit {
-            if called_back {
-                return;
-            }
+    let mut cut_off_since = None;
+    let mut heard = began;
+    let mut waiting = reports.waiting();
+    while waiting > 0 {
+        let now = clock.elapsed();
+        let waited = now.saturating_sub(began);
+        if called_back && waited > limit {
+            return;
+        }
+        if !reports.log.is_cut_off() {
+            cut_off_since = None;
+        }
+        let is_refused = reports.log.is_cut_off()
+            && now.saturating_sub(*cut_off_since.get_or_insert(now)) >= REFUSAL_TIME;
+        let is_silent = now.saturating_sub(heard) >= SILENCE_TIME;
+        let is_lost = !called_back && (is_refused || is_silent) && !answers(client);
+        if is_lost || waited > limit {
             client.purge(PurgeConfig::default().queue().inflight());
             called_back = true;
-            limit += GRACE;
+            limit = waited + GRACE;
         }
         // A look lasts its whole time even if the last report comes in the middle. Looks that
         // grow with the time already spent make that late by an eighth at most, and cost little
         // while a cluster is away.
         client.poll((waited / 8).clamp(SHORTEST_LOOK, LONGEST_LOOK));
+        let left = reports.waiting();
+        if left < waiting || is_silent {
+            heard = clock.elapsed();
+        }
+        waiting = left;
     }
+}
+
+/// Whether a broker gives a sign of life within two seconds.
+pub(super) fn answers(client: &BaseProducer<Reports>) -> bool {
+    // The question for a topic that cannot be is the cheapest: it is about no topic that there
+    // is, and creates none. The answer is that there is none, which is an answer.
+    let answered = client.client().fetch_metadata(Some(NO_TOPIC), SIGN_OF_LIFE_TIME).is_ok();
+    match answered {
+        true => client.context().log.note_answer(),
+        false => client.context().log.note_silence(),
+    }
+    answered
 }
 
 /// Whether brokers take this for the name of a topic.

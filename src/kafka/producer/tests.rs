@@ -124,7 +124,10 @@ fn a_record_too_large_is_refused_alone() {
 fn records_of_a_batch_that_a_broker_refuses_are_sent_one_by_one() {
     let cluster = EmbeddedCluster::start(1).unwrap();
     cluster.create_topic("t", 1).unwrap();
-    let mut producer = connected(&cluster, ProducerSettings::default());
+    let mut producer = producer(cluster.brokers(), ProducerSettings::default());
+    // A long linger, so that on a busy machine too the three make one batch.
+    producer.connection.properties.push(("linger.ms".into(), "300".into()));
+    producer.connect().unwrap();
     // The first request carries the whole batch, the next ones a record each.
     let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 2];
     cluster.cluster().request_errors(RDKafkaApiKey::Produce, &errors);
@@ -178,21 +181,79 @@ fn many_large_records_wait_for_room_in_the_queue() {
 
 #[test]
 fn a_broker_that_is_away_is_an_error_in_time_and_no_loss_when_it_is_back() {
+    let clock = RealClock::new();
     let cluster = EmbeddedCluster::start(1).unwrap();
     cluster.create_topic("t", 1).unwrap();
-    let mut producer = producer(cluster.brokers(), ProducerSettings::default());
-    producer.connection.properties.push(("message.timeout.ms".into(), "500".into()));
-    producer.connect().unwrap();
+    let mut producer = connected(&cluster, ProducerSettings::default());
+    assert_eq!(producer.produce(&[record("t", None, "before")]), [Ok(())]);
     cluster.cluster().broker_down(1).unwrap();
     let records = [record("t", None, "a"), record("t", None, "b")];
-    let outcomes = producer.produce(&records);
-    for outcome in outcomes {
-        assert!(!outcome.unwrap_err().is_permanent());
+    // The first call learns of the loss, the second knows of it.
+    for _ in 0..2 {
+        let began = clock.elapsed();
+        for outcome in producer.produce(&records) {
+            let error = outcome.unwrap_err();
+            assert!(!error.is_permanent());
+            let beginning = format!("no broker of {} answers: ", cluster.brokers().join(", "));
+            assert!(error.to_string().starts_with(&beginning), "{error}");
+        }
+        let took = clock.elapsed() - began;
+        assert!(took < Duration::from_secs(8), "{took:?}");
     }
     cluster.cluster().broker_up(1).unwrap();
     let delivered = (0..20).find(|_| producer.produce(&records).iter().all(Result::is_ok));
     assert!(delivered.is_some());
-    assert!(read_topic(&cluster.brokers(), "t").len() >= 2);
+    // What was called back was not sent behind the caller's back.
+    let stored = read_topic(&cluster.brokers(), "t");
+    let stored: Vec<_> = stored.iter().map(|r| String::from_utf8_lossy(&r.value)).collect();
+    assert_eq!(stored, ["before", "a", "b"]);
+}
+
+#[test]
+fn a_broker_that_was_away_between_two_calls_is_no_matter() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    cluster.create_topic("t", 1).unwrap();
+    let mut producer = connected(&cluster, ProducerSettings::default());
+    assert_eq!(producer.produce(&[record("t", None, "a")]), [Ok(())]);
+    cluster.cluster().broker_down(1).unwrap();
+    cluster.cluster().broker_up(1).unwrap();
+    let delivered =
+        (0..5).find(|_| producer.produce(&[record("t", None, "b")]).iter().all(Result::is_ok));
+    assert!(delivered.is_some());
+}
+
+#[test]
+fn a_broker_that_falls_silent_is_given_up_on_in_time() {
+    let clock = RealClock::new();
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    cluster.create_topic("t", 1).unwrap();
+    let mut producer = connected(&cluster, ProducerSettings::default());
+    let records = [record("t", None, "a")];
+    assert_eq!(producer.produce(&records), [Ok(())]);
+    cluster.cluster().broker_round_trip_time(1, Duration::from_secs(3600)).unwrap();
+    // The first call waits as long as brokers may wait for each other, the second asks first.
+    for limit in [20, 6] {
+        let began = clock.elapsed();
+        assert!(!producer.produce(&records)[0].clone().unwrap_err().is_permanent());
+        let took = clock.elapsed() - began;
+        assert!(took < Duration::from_secs(limit), "{took:?}");
+    }
+}
+
+#[test]
+fn the_loss_of_one_broker_of_three_holds_nothing_up() {
+    let cluster = EmbeddedCluster::start(3).unwrap();
+    cluster.create_topic("t", 7).unwrap();
+    let mut producer = connected(&cluster, ProducerSettings::default());
+    let records = vec![record("t", None, "v"); 100];
+    assert!(producer.produce(&records).iter().all(Result::is_ok));
+    cluster.cluster().broker_down(1).unwrap();
+    // The other two take over, which the embedded cluster has to be told.
+    for partition in 0..7 {
+        cluster.cluster().partition_leader("t", partition, Some(2 + partition % 2)).unwrap();
+    }
+    let outcomes = producer.produce(&records);
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
 }
 
 #[test]
