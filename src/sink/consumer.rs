@@ -185,7 +185,7 @@ impl Worker {
             match polled {
                 Polled::Record(()) => self.batch_records += 1,
                 Polled::Rebalance(rebalance) => self.rebalance(rebalance),
-                Polled::Trouble(trouble) => self.warn(format_args!("{trouble}")),
+                Polled::Trouble => {}
                 Polled::Fatal(reason) => return Err(ConsumerError::ShutOut(reason)),
                 Polled::Nothing => return Ok(Looked::Everything),
             }
@@ -449,9 +449,9 @@ impl Worker {
         self.write();
         let unwritten = self.batch_records;
         if !self.commit_everything(END_COMMIT_LIMIT) {
-            let records: i64 = self.positions.to_commit().len() as i64;
+            let n_partitions = self.positions.to_commit().len();
             self.warn(format_args!(
-                "The last commit was not confirmed for {records} partitions; their last records are \
+                "The last commit was not confirmed for {n_partitions} partitions; their last records are \
                  read again by whoever has them next"
             ));
         }

@@ -53,8 +53,8 @@ pub enum Polled<R> {
     Record(R),
     /// A rebalance, which waits for [`GroupMember::accept`].
     Rebalance(Rebalance),
-    /// Something went wrong; the member goes on.
-    Trouble(String),
+    /// Something went wrong and was logged; the member goes on.
+    Trouble,
     /// The member can no longer be part of the group.
     Fatal(String),
     /// Nothing is there now.
@@ -196,7 +196,10 @@ impl GroupMember {
             })),
             Some(Err(error)) => match consumer.client().fatal_error() {
                 Some((code, reason)) => Polled::Fatal(format!("{code}: {reason}")),
-                None => Polled::Trouble(error.to_string()),
+                None => {
+                    consumer.context().tell(&error);
+                    Polled::Trouble
+                }
             },
         }
     }
