@@ -12,6 +12,7 @@
 
 mod docs;
 mod kafka_cluster;
+mod sink;
 #[expect(dead_code, unused_imports, reason = "the tests of the programs use the rest")]
 mod support;
 mod tidy;

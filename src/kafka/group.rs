@@ -11,73 +11,30 @@
 //! KIP-62 for session and poll time-outs, KIP-345 for static membership, KIP-429 for cooperative
 //! rebalances, KIP-848 for the protocol called `consumer`.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+mod context;
+mod settings;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
-use rdkafka::client::OAuthToken;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::Timeout;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 
-use super::lag::{PartitionLag, parse_statistics};
-use super::{ClientLog, Connection};
-use crate::metric::Timestamp;
+use super::ClientLog;
+use super::lag::PartitionLag;
 use crate::system::{Clock, thread};
+use context::MemberContext;
+pub use settings::{GroupProtocol, GroupSettings, StartOffset};
+
+/// The shortest time that the library knows.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// How long the brokers have to answer a question about offsets.
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Which rebalance protocol the group speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum GroupProtocol {
-    /// The members agree among themselves; every broker knows it.
-    #[default]
-    Classic,
-    /// The brokers assign, since Kafka 4.0 (KIP-848).
-    Consumer,
-}
-
-/// Where a partition begins for which the group has committed nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum StartOffset {
-    /// At the oldest record that is there.
-    #[default]
-    Earliest,
-    /// At what comes after the member was assigned the partition.
-    Latest,
-    /// At the first record of this time or later.
-    At(Timestamp),
-}
-
-/// What a member is and what it reads.
-#[derive(Debug, Clone)]
-pub struct GroupSettings {
-    /// How to reach the cluster; its properties win over what is set here.
-    pub connection: Connection,
-    /// The group's name.
-    pub group: String,
-    /// The topics it reads.
-    pub topics: Vec<String>,
-    /// Where partitions without a committed offset begin.
-    pub start: StartOffset,
-    /// How the group rebalances.
-    pub protocol: GroupProtocol,
-    /// How long the group waits for a member that is not heard of.
-    pub session_timeout: Duration,
-    /// A name that stays over restarts; none for a new member each time.
-    pub instance_id: Option<String>,
-    /// How much is read ahead, in bytes of record values.
-    pub read_ahead_bytes: usize,
-    /// How often the library counts what lags behind.
-    pub lag_interval: Duration,
-}
 
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -100,8 +57,6 @@ pub enum Polled<R> {
     Record(R),
     /// A rebalance, which waits for [`GroupMember::accept`].
     Rebalance(Rebalance),
-    /// Something went wrong; the member goes on.
-    Trouble(String),
     /// The member can no longer be part of the group.
     Fatal(String),
     /// Nothing is there now.
@@ -150,9 +105,9 @@ pub struct GroupError(String);
 impl From<KafkaError> for GroupError {
     fn from(error: KafkaError) -> GroupError {
         match error {
-            // The library's words name the property and what is wrong with it.
-            KafkaError::ClientConfig(_, reason, property, value) => {
-                GroupError(format!("property {property} = {value:?}: {reason}"))
+            // The value stays out of it: behind a mistyped name it may be a password.
+            KafkaError::ClientConfig(_, reason, property, _) => {
+                GroupError(format!("property {property}: {reason}"))
             }
             error => GroupError(error.to_string()),
         }
@@ -181,12 +136,7 @@ impl GroupMember {
         clock: Arc<dyn Clock>,
     ) -> Result<GroupMember, GroupError> {
         let token = settings.connection.token().cloned();
-        let context = MemberContext {
-            log: ClientLog::new(log_target, clock, token),
-            rebalances: Mutex::default(),
-            lags: Mutex::default(),
-            closing: AtomicBool::new(false),
-        };
+        let context = MemberContext::new(ClientLog::new(log_target, clock, token));
         let mut consumer: BaseConsumer<MemberContext> =
             settings.client_config().create_with_context(context)?;
         let (wake, ready) = bounded(1);
@@ -236,44 +186,62 @@ impl GroupMember {
         if let Some(rebalance) = consumer.context().take_rebalance() {
             return Polled::Rebalance(rebalance);
         }
-        let poll = || consumer.poll(Timeout::After(Duration::ZERO));
-        // A poll may end with one of the library's own events before it comes to the records, which
-        // would then wait without a signal: only a second one that finds nothing counts.
-        // A record that comes along with a rebalance is still this member's: nothing has changed
-        // hands before the rebalance is accepted, so the record goes first.
-        match poll().or_else(poll) {
-            None => match consumer.context().take_rebalance() {
-                Some(rebalance) => Polled::Rebalance(rebalance),
-                None => Polled::Nothing,
-            },
-            Some(Ok(message)) => Polled::Record(read(RecordView {
-                topic: message.topic(),
-                partition: message.partition(),
-                offset: message.offset(),
-                value: message.payload().unwrap_or_default(),
-            })),
-            Some(Err(error)) => match consumer.client().fatal_error() {
-                Some((code, reason)) => Polled::Fatal(format!("{code}: {reason}")),
-                None => Polled::Trouble(error.to_string()),
-            },
+        let mut timeout = Duration::ZERO;
+        loop {
+            match consumer.poll(Timeout::After(timeout)) {
+                Some(Ok(message)) => {
+                    return Polled::Record(read(RecordView {
+                        topic: message.topic(),
+                        partition: message.partition(),
+                        offset: message.offset(),
+                        value: message.payload().unwrap_or_default(),
+                    }));
+                }
+                Some(Err(_)) => {
+                    if let Some((code, reason)) = consumer.client().fatal_error() {
+                        return Polled::Fatal(format!("{code}: {reason}"));
+                    }
+                    // Other errors pass, and the context has logged them.
+                }
+                None => {
+                    if let Some(rebalance) = consumer.context().take_rebalance() {
+                        return Polled::Rebalance(rebalance);
+                    }
+                    if timeout == SHORTEST_TIMEOUT {
+                        return Polled::Nothing;
+                    }
+                    // A poll without time ends with the first of the library's own events, and
+                    // the records behind it would wait without a signal. With time it goes on.
+                    timeout = SHORTEST_TIMEOUT;
+                }
+            }
         }
     }
 
     /// Lets a rebalance take effect.
     ///
+    /// Returns the partitions that begin somewhere else than at their oldest record because the
+    /// group has committed nothing of them. The owner should commit where they begin.
+    ///
     /// # Errors
     /// If the start of a partition cannot be found out, or the library refuses.
-    pub fn accept(&self, rebalance: &Rebalance) -> Result<(), GroupError> {
-        let Some(consumer) = &self.consumer else { return Ok(()) };
+    pub fn accept(&self, rebalance: &Rebalance) -> Result<Vec<(Partition, i64)>, GroupError> {
+        let Some(consumer) = &self.consumer else { return Ok(Vec::new()) };
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         match rebalance {
             Rebalance::Assigned(partitions) => {
-                let start = self.start_offsets(consumer, partitions)?;
+                let starts = self.starts(consumer, partitions)?;
+                let assignment = list(partitions, |partition| {
+                    let start = starts.iter().find(|(started, _)| started == partition);
+                    // The library asks for committed offsets itself, and resets as it is set.
+                    start.map_or(Offset::Invalid, |(_, offset)| Offset::Offset(*offset))
+                });
                 if cooperative {
-                    consumer.incremental_assign(&start)?;
+                    consumer.incremental_assign(&assignment)?;
                 } else {
-                    consumer.assign(&start)?;
+                    consumer.assign(&assignment)?;
                 }
+                Ok(starts)
             }
             Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
                 if cooperative {
@@ -281,9 +249,9 @@ impl GroupMember {
                 } else {
                     consumer.unassign()?;
                 }
+                Ok(Vec::new())
             }
         }
-        Ok(())
     }
 
     /// Begins a commit; [`GroupMember::committed`] tells how it ends. One at a time.
@@ -342,7 +310,7 @@ impl GroupMember {
         let (Some(consumer), committer) = (self.consumer.take(), self.committer.take()) else {
             return Left::InTime;
         };
-        consumer.context().closing.store(true, Ordering::SeqCst);
+        consumer.context().close();
         let (left, waiting) = bounded::<()>(0);
         let leaving = thread::spawn("leave", move || {
             // The commit thread holds the consumer too, and may hang in a commit.
@@ -359,40 +327,41 @@ impl GroupMember {
         in_time
     }
 
-    /// Where to begin in each partition: at what the group has committed, else as set.
-    fn start_offsets(
+    /// Where those partitions begin of which the group has committed nothing, unless that is at
+    /// the oldest record, which the library finds itself.
+    fn starts(
         &self,
         consumer: &BaseConsumer<MemberContext>,
         partitions: &[Partition],
-    ) -> Result<TopicPartitionList, KafkaError> {
-        let StartOffset::At(time) = self.start else {
-            // The library asks for the committed offsets itself, and resets as it is set.
-            return Ok(list(partitions, |_| Offset::Invalid));
-        };
+    ) -> Result<Vec<(Partition, i64)>, KafkaError> {
+        if self.start == StartOffset::Earliest || partitions.is_empty() {
+            return Ok(Vec::new());
+        }
         let asked = list(partitions, |_| Offset::Invalid);
         let committed = consumer.committed_offsets(asked, OFFSETS_TIMEOUT)?;
-        let mut start = TopicPartitionList::new();
-        let mut by_time = TopicPartitionList::new();
-        for element in committed.elements() {
-            let (topic, number) = (element.topic(), element.partition());
-            match element.offset() {
-                Offset::Offset(offset) => {
-                    start.add_partition_offset(topic, number, Offset::Offset(offset))?;
-                }
-                _ => by_time.add_partition_offset(topic, number, Offset::Offset(time.millis()))?,
+        let is_new = |partition: &&Partition| {
+            let known = committed.find_partition(&partition.topic, partition.number);
+            !known.is_some_and(|known| matches!(known.offset(), Offset::Offset(_)))
+        };
+        let new: Vec<_> = partitions.iter().filter(is_new).cloned().collect();
+        let at_time = match self.start {
+            StartOffset::At(time) if !new.is_empty() => {
+                let asked = list(&new, |_| Offset::Offset(time.millis()));
+                consumer.offsets_for_times(asked, OFFSETS_TIMEOUT)?
             }
-        }
-        if by_time.count() > 0 {
-            for element in consumer.offsets_for_times(by_time, OFFSETS_TIMEOUT)?.elements() {
+            _ => TopicPartitionList::new(),
+        };
+        let mut starts = Vec::with_capacity(new.len());
+        for partition in new {
+            let (topic, number) = (&partition.topic, partition.number);
+            let offset = match at_time.find_partition(topic, number).map(|found| found.offset()) {
+                Some(Offset::Offset(offset)) => offset,
                 // No record is that young: what comes next is.
-                let offset = match element.offset() {
-                    Offset::Offset(offset) => Offset::Offset(offset),
-                    _ => Offset::End,
-                };
-                start.add_partition_offset(element.topic(), element.partition(), offset)?;
-            }
+                _ => consumer.fetch_watermarks(topic, number, OFFSETS_TIMEOUT)?.1,
+            };
+            starts.push((partition, offset));
         }
-        Ok(start)
+        Ok(starts)
     }
 }
 
@@ -430,55 +399,6 @@ impl From<KafkaError> for CommitError {
     }
 }
 
-impl GroupSettings {
-    fn client_config(&self) -> rdkafka::ClientConfig {
-        let mut config = rdkafka::ClientConfig::new();
-        let millis = |span: Duration| span.as_millis().to_string();
-        config.set("group.id", &self.group);
-        // Offsets are committed by the owner, after what they cover is in a file.
-        config.set("enable.auto.commit", "false");
-        config.set("enable.auto.offset.store", "false");
-        config.set(
-            "auto.offset.reset",
-            if self.start == StartOffset::Latest { "latest" } else { "earliest" },
-        );
-        match self.protocol {
-            GroupProtocol::Classic => {
-                config.set("session.timeout.ms", millis(self.session_timeout));
-                config.set("heartbeat.interval.ms", millis(self.session_timeout / 4));
-                config.set("partition.assignment.strategy", "range");
-            }
-            // The brokers set these for the whole group.
-            GroupProtocol::Consumer => {
-                config.set("group.protocol", "consumer");
-            }
-        }
-        if let Some(instance_id) = &self.instance_id {
-            config.set("group.instance.id", instance_id);
-        }
-        // By default the library waits a second before it fetches again once its queue was full.
-        config.set("fetch.queue.backoff.ms", "10");
-        let read_ahead_kbytes = (self.read_ahead_bytes / 1024).max(1);
-        config.set("queued.max.messages.kbytes", read_ahead_kbytes.to_string());
-        // A fetch is a part of what is read ahead; a record larger than that is still fetched.
-        let fetch_bytes = (self.read_ahead_bytes / 4).clamp(64 * 1024, 1024 * 1024);
-        config.set("max.partition.fetch.bytes", fetch_bytes.to_string());
-        config.set("fetch.max.bytes", (fetch_bytes * 4).max(1024 * 1024).to_string());
-        config.set("receive.message.max.bytes", MAX_RESPONSE_BYTES.to_string());
-        // A topic that is made later, or grows, is noticed within this.
-        config.set("topic.metadata.refresh.interval.ms", "10000");
-        config.set("statistics.interval.ms", millis(self.lag_interval));
-        for (name, value) in self.connection.client_config().config_map() {
-            config.set(name, value);
-        }
-        config.set_log_level(RDKafkaLogLevel::Info);
-        config
-    }
-}
-
-/// The largest response that is taken from a broker; it bounds the size of a record.
-const MAX_RESPONSE_BYTES: u32 = 512 * 1024 * 1024;
-
 fn list(partitions: &[Partition], offset: impl Fn(&Partition) -> Offset) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for partition in partitions {
@@ -487,90 +407,4 @@ fn list(partitions: &[Partition], offset: impl Fn(&Partition) -> Offset) -> Topi
         let _ = list.add_partition_offset(topic, partition.number, offset(partition));
     }
     list
-}
-
-/// The library's callbacks for a member; they run on the thread that polls.
-struct MemberContext {
-    log: ClientLog,
-    rebalances: Mutex<VecDeque<Rebalance>>,
-    lags: Mutex<Vec<PartitionLag>>,
-    /// Nobody takes rebalances any more; they are answered at once.
-    closing: AtomicBool,
-}
-
-impl MemberContext {
-    fn take_rebalance(&self) -> Option<Rebalance> {
-        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-    }
-
-    fn lags(&self) -> Vec<PartitionLag> {
-        self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl ClientContext for MemberContext {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        self.log.log(level, facility, text);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.log.error(error, reason);
-    }
-
-    fn stats_raw(&self, statistics: &[u8]) {
-        if let Some(lags) = parse_statistics(statistics) {
-            *self.lags.lock().unwrap_or_else(PoisonError::into_inner) = lags;
-        }
-    }
-
-    fn generate_oauth_token(
-        &self,
-        config: Option<&str>,
-    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        self.log.generate_oauth_token(config)
-    }
-}
-
-impl ConsumerContext for MemberContext {
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        code: RDKafkaRespErr,
-        partitions: &mut TopicPartitionList,
-    ) {
-        let listed = || {
-            let elements = partitions.elements();
-            elements
-                .iter()
-                .map(|element| Partition {
-                    topic: element.topic().into(),
-                    number: element.partition(),
-                })
-                .collect()
-        };
-        let assigned = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        if self.closing.load(Ordering::SeqCst) {
-            let cooperative =
-                matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
-            let result = match (cooperative, assigned) {
-                (true, true) => Ok(()),
-                (true, false) => consumer.incremental_unassign(partitions),
-                (false, _) => consumer.unassign(),
-            };
-            if let Err(error) = result {
-                log::debug!(target: "", "While leaving the group: {error}");
-            }
-            return;
-        }
-        let rebalance = if assigned {
-            Rebalance::Assigned(listed())
-        } else if consumer.assignment_lost() {
-            Rebalance::Lost(listed())
-        } else {
-            Rebalance::Revoked(listed())
-        };
-        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).push_back(rebalance);
-    }
 }

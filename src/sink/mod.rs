@@ -3,6 +3,7 @@
 mod consumer;
 pub mod file;
 pub mod lock;
+mod output;
 pub mod positions;
 pub mod progress;
 pub mod settings;

@@ -1,0 +1,119 @@
+//! The client library's callbacks for a member of a group.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rdkafka::client::OAuthToken;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, TopicPartitionList};
+
+use super::{Partition, Rebalance};
+use crate::kafka::ClientLog;
+use crate::kafka::lag::{PartitionLag, parse_statistics};
+
+/// The library's callbacks for a member; they run on the thread that polls.
+pub(super) struct MemberContext {
+    log: ClientLog,
+    rebalances: Mutex<VecDeque<Rebalance>>,
+    lags: Mutex<Vec<PartitionLag>>,
+    /// Nobody takes rebalances any more; they are answered at once.
+    closing: AtomicBool,
+}
+
+impl MemberContext {
+    /// Makes callbacks that write to `log`.
+    pub(super) fn new(log: ClientLog) -> MemberContext {
+        MemberContext {
+            log,
+            rebalances: Mutex::default(),
+            lags: Mutex::default(),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on nobody takes rebalances any more.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    /// Takes the oldest rebalance that waits.
+    pub(super) fn take_rebalance(&self) -> Option<Rebalance> {
+        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// What the library has last counted.
+    pub(super) fn lags(&self) -> Vec<PartitionLag> {
+        self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ClientContext for MemberContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        self.log.log(level, facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.log.error(error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        if let Some(lags) = parse_statistics(statistics) {
+            *self.lags.lock().unwrap_or_else(PoisonError::into_inner) = lags;
+        }
+    }
+
+    fn generate_oauth_token(
+        &self,
+        config: Option<&str>,
+    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        self.log.generate_oauth_token(config)
+    }
+}
+
+impl ConsumerContext for MemberContext {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        code: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        let listed = || {
+            let elements = partitions.elements();
+            elements
+                .iter()
+                .map(|element| Partition {
+                    topic: element.topic().into(),
+                    number: element.partition(),
+                })
+                .collect()
+        };
+        let assigned = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.closing.load(Ordering::SeqCst) {
+            let cooperative =
+                matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+            let result = match (cooperative, assigned) {
+                (true, true) => Ok(()),
+                (true, false) => consumer.incremental_unassign(partitions),
+                (false, _) => consumer.unassign(),
+            };
+            if let Err(error) = result {
+                log::debug!(target: "", "While leaving the group: {error}");
+            }
+            return;
+        }
+        let rebalance = if assigned {
+            Rebalance::Assigned(listed())
+        } else if consumer.assignment_lost() {
+            Rebalance::Lost(listed())
+        } else {
+            Rebalance::Revoked(listed())
+        };
+        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).push_back(rebalance);
+    }
+}

@@ -1,0 +1,102 @@
+//! What a member of a group is told, and how the client library wants it said.
+
+use std::time::Duration;
+
+use rdkafka::config::RDKafkaLogLevel;
+
+use crate::kafka::Connection;
+use crate::metric::Timestamp;
+
+/// Which rebalance protocol the group speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GroupProtocol {
+    /// The members agree among themselves; every broker knows it.
+    #[default]
+    Classic,
+    /// The brokers assign, since Kafka 4.0 (KIP-848).
+    Consumer,
+}
+
+/// Where a partition begins for which the group has committed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StartOffset {
+    /// At the oldest record that is there.
+    #[default]
+    Earliest,
+    /// At what comes after the member was assigned the partition.
+    Latest,
+    /// At the first record of this time or later.
+    At(Timestamp),
+}
+
+/// What a member is and what it reads.
+#[derive(Debug, Clone)]
+pub struct GroupSettings {
+    /// How to reach the cluster; its properties win over what is set here.
+    pub connection: Connection,
+    /// The group's name.
+    pub group: String,
+    /// The topics it reads.
+    pub topics: Vec<String>,
+    /// Where partitions without a committed offset begin.
+    pub start: StartOffset,
+    /// How the group rebalances.
+    pub protocol: GroupProtocol,
+    /// How long the group waits for a member that is not heard of.
+    pub session_timeout: Duration,
+    /// A name that stays over restarts; none for a new member each time.
+    pub instance_id: Option<String>,
+    /// How much is read ahead, in bytes of record values.
+    pub read_ahead_bytes: usize,
+    /// How often the library counts what lags behind.
+    pub lag_interval: Duration,
+}
+
+impl GroupSettings {
+    pub(super) fn client_config(&self) -> rdkafka::ClientConfig {
+        let mut config = rdkafka::ClientConfig::new();
+        let millis = |span: Duration| span.as_millis().to_string();
+        config.set("group.id", &self.group);
+        // Offsets are committed by the owner, after what they cover is in a file.
+        config.set("enable.auto.commit", "false");
+        config.set("enable.auto.offset.store", "false");
+        config.set(
+            "auto.offset.reset",
+            if self.start == StartOffset::Latest { "latest" } else { "earliest" },
+        );
+        match self.protocol {
+            GroupProtocol::Classic => {
+                config.set("session.timeout.ms", millis(self.session_timeout));
+                config.set("heartbeat.interval.ms", millis(self.session_timeout / 4));
+                config.set("partition.assignment.strategy", "range");
+            }
+            // The brokers set these for the whole group.
+            GroupProtocol::Consumer => {
+                config.set("group.protocol", "consumer");
+            }
+        }
+        if let Some(instance_id) = &self.instance_id {
+            config.set("group.instance.id", instance_id);
+        }
+        // By default the library waits a second before it fetches again once its queue was full.
+        config.set("fetch.queue.backoff.ms", "10");
+        let read_ahead_kbytes = (self.read_ahead_bytes / 1024).max(1);
+        config.set("queued.max.messages.kbytes", read_ahead_kbytes.to_string());
+        // A fetch is a part of what is read ahead; a record larger than that is still fetched.
+        let fetch_bytes = (self.read_ahead_bytes / 4).clamp(64 * 1024, 1024 * 1024);
+        config.set("max.partition.fetch.bytes", fetch_bytes.to_string());
+        config.set("fetch.max.bytes", (fetch_bytes * 4).max(1024 * 1024).to_string());
+        config.set("receive.message.max.bytes", MAX_RESPONSE_BYTES.to_string());
+        // A topic that is made later, or grows, is noticed within this.
+        config.set("topic.metadata.refresh.interval.ms", "10000");
+        config.set("statistics.interval.ms", millis(self.lag_interval));
+        for (name, value) in self.connection.client_config().config_map() {
+            config.set(name, value);
+        }
+        config.set_log_level(RDKafkaLogLevel::Info);
+        config
+    }
+}
+
+/// The largest response that is taken from a broker; it bounds the size of a record.
+const MAX_RESPONSE_BYTES: u32 = 512 * 1024 * 1024;
