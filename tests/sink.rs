@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::support::{Cluster, Program, Topic, wait_for};
+use crate::support::{Cluster, Program, Running, Topic, wait_for};
 
 /// How long anything may take that has no limit of its own.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -68,6 +68,12 @@ impl<'c> Scene<'c> {
         let partitions = self.cluster.describe_group(&self.group);
         partitions.iter().filter_map(|partition| partition.committed).sum()
     }
+}
+
+/// Stops a sink as its users do; fails if it does not end well.
+fn stop(sink: Running) {
+    let ended = sink.stop(Duration::from_secs(5));
+    assert!(ended.status.success(), "{}", ended.stderr);
 }
 
 /// All lines of all data files in a folder; fails if one does not end in a line end.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
-use super::{LIMIT, Scene, assert_complete};
+use super::{LIMIT, Scene, assert_complete, stop};
 use crate::support::{Cluster, wait_for};
 
 #[test]
@@ -61,7 +61,7 @@ fn a_write_that_fails_half_way_leaves_no_torn_line() {
     assert!(scene.lines().len() < 50);
     prlimit(id, Resource::Fsize, limit(None)).unwrap();
     scene.wait_for_numbers(1_000);
-    assert!(sink.stop(Duration::from_secs(5)).status.success());
+    stop(sink);
     assert_eq!(assert_complete(&scene.lines(), 1_000), 0);
 }
 
@@ -82,7 +82,7 @@ fn a_member_that_cannot_write_still_takes_part_in_rebalances() {
     wait_for("the rest", LIMIT, || {
         (super::distinct_in(&[elsewhere.path()]) >= 60_000).then_some(())
     });
-    assert!(other.stop(Duration::from_secs(5)).status.success());
+    stop(other);
     assert_complete(&super::lines_in(elsewhere.path()), 60_000);
 }
 
@@ -103,7 +103,7 @@ fn a_file_that_is_renamed_or_removed_is_made_anew() {
         let text = fs::read_to_string(scene.file(0)).ok()?;
         (text.lines().count() == 100).then_some(())
     });
-    assert!(sink.stop(Duration::from_secs(5)).status.success());
+    stop(sink);
     assert_eq!(scene.committed(), 300);
 }
 
@@ -139,7 +139,7 @@ fn a_sink_waits_for_brokers_that_are_not_there_and_ends_without_them() {
     let sink = scene.sink().start();
     scene.topic.produce(200..300);
     scene.wait_for_numbers(300);
-    assert!(sink.stop(Duration::from_secs(5)).status.success());
+    stop(sink);
     assert_complete(&scene.lines(), 300);
 }
 
@@ -172,5 +172,5 @@ fn a_topic_that_is_made_later_is_waited_for() {
     cluster.tool("topics", &["--create", "--topic", &name, "--partitions", "2"]);
     let line = sink.wait_for_log(&format!("gained: {name}"), LIMIT);
     assert!(line.contains("[0]") || line.contains("[1]"), "{line}");
-    assert!(sink.stop(Duration::from_secs(5)).status.success());
+    stop(sink);
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{LIMIT, Scene, assert_complete, distinct_in, lines_in};
+use super::{LIMIT, Scene, assert_complete, distinct_in, lines_in, stop};
 use crate::support::{Cluster, wait_for};
 
 /// Runs `work` while numbered records are written to the topic; returns how many there are.
@@ -80,7 +80,7 @@ fn a_clean_stop_under_load_is_quick_and_the_next_start_goes_on_exactly_there() {
     });
     let sink = scene.sink().start();
     scene.wait_for_numbers(total);
-    assert!(sink.stop(Duration::from_secs(5)).status.success());
+    stop(sink);
     assert_eq!(assert_complete(&scene.lines(), total), 0);
 }
 
@@ -100,7 +100,7 @@ fn after_a_sink_was_killed_under_load_nothing_is_missing_and_no_line_is_torn() {
     });
     let sink = scene.sink().start();
     scene.wait_for_numbers(total);
-    assert!(sink.stop(Duration::from_secs(5)).status.success());
+    stop(sink);
     assert_complete(&scene.lines(), total);
 }
 
@@ -152,8 +152,8 @@ fn a_sink_that_stood_still_past_its_session_commits_nothing_of_what_others_have(
     first.wait_for_log_after(seen, "Partitions gained: ", LIMIT);
     scene.topic.produce(10_000..15_000);
     wait_for("all records in the files", LIMIT, || (distinct_in(&folders) >= 15_000).then_some(()));
-    assert!(first.stop(Duration::from_secs(5)).status.success());
-    assert!(second.stop(Duration::from_secs(5)).status.success());
+    stop(first);
+    stop(second);
     let lines: Vec<_> = folders.iter().flat_map(|folder| lines_in(folder)).collect();
     assert_complete(&lines, 15_000);
     assert_eq!(scene.committed(), 15_000);
@@ -172,7 +172,7 @@ fn static_members_come_back_to_their_partitions_without_a_rebalance() {
     let sink = scene.sink().args(flags).start();
     scene.wait_for_numbers(2_000);
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
-    assert!(sink.stop(Duration::from_secs(5)).status.success());
+    stop(sink);
     assert_complete(&scene.lines(), 2_000);
 }
 
