@@ -185,9 +185,11 @@ fn the_example_configuration_is_made_of_all_samples() {
 fn the_readme_holds_the_tables_of_plugins_and_flags() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let mut readme = fs::read_to_string(&path).unwrap();
-    for (name, text) in
-        [("plugins", plugin_table()), ("agent flags", cli::agent::flags::PROGRAM.markdown())]
-    {
+    for (name, text) in [
+        ("plugins", plugin_table()),
+        ("agent flags", cli::agent::flags::PROGRAM.markdown()),
+        ("sink flags", cli::sink::flags::PROGRAM.markdown()),
+    ] {
         let (before, after) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
         readme =
             replaced(&readme, &before, &after, &format!("{}\n", text.trim_start_matches('\n')))

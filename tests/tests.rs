@@ -10,6 +10,7 @@
     reason = "a test runs on the clock and files of this machine"
 )]
 
+mod agent;
 mod docs;
 mod kafka_cluster;
 mod sink;

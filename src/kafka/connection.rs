@@ -92,6 +92,16 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A file of certificates or keys that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {path}: {source}")]
+pub struct TlsFileError {
+    /// The file.
+    pub path: String,
+    /// What the operating system says.
+    pub source: std::io::Error,
+}
+
 impl Connection {
     /// Makes a connection without encryption and authentication.
     pub fn plain(brokers: Vec<String>, client_id: impl Into<String>) -> Connection {
@@ -109,6 +119,8 @@ impl Connection {
         config.set("socket.keepalive.enable", "true");
         // Brokers close idle connections on purpose; that is nothing to tell.
         config.set("log.connection.close", "false");
+        // The library doubles its pauses up to ten seconds. A broker that restarts is back sooner.
+        config.set("reconnect.backoff.max.ms", "3000");
         config.set("security.protocol", self.security_protocol());
         if let Some(tls) = &self.tls {
             tls.apply(&mut config);
@@ -120,6 +132,21 @@ impl Connection {
             config.set(name, value);
         }
         config
+    }
+
+    /// Tries whether the files that the settings name can be read; of those that cannot librdkafka
+    /// says no more than that there is an error in OpenSSL.
+    ///
+    /// # Errors
+    /// The first that cannot be read.
+    #[expect(clippy::disallowed_methods, reason = "the files are the user's, not the kernel's")]
+    pub fn check_files(&self) -> Result<(), TlsFileError> {
+        let tls = self.tls.iter();
+        for path in tls.flat_map(|tls| [&tls.ca, &tls.cert, &tls.key]).flatten() {
+            std::fs::File::open(path)
+                .map_err(|source| TlsFileError { path: path.clone(), source })?;
+        }
+        Ok(())
     }
 
     /// The token of OAUTHBEARER, which the library asks for when it needs it.

@@ -6,6 +6,7 @@
 //! # References
 //! librdkafka's `INTRODUCTION.md` and `CONFIGURATION.md`.
 
+mod admin;
 mod connection;
 mod embedded;
 pub mod group;
@@ -17,7 +18,8 @@ mod producer;
 pub(crate) mod reading;
 mod record;
 
-pub use connection::{Connection, Credentials, Sasl, Secret, Tls, Verification};
+pub use admin::{Admin, AdminError, Creation, Topic};
+pub use connection::{Connection, Credentials, Sasl, Secret, Tls, TlsFileError, Verification};
 pub use embedded::{EmbeddedCluster, EmbeddedError};
 pub use lag::PartitionLag;
 pub use log::{ClientError, ClientLog, Outlook};

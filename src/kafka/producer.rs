@@ -6,6 +6,7 @@
 
 mod batch;
 mod settings;
+mod topics;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +18,9 @@ pub use settings::{Acks, Compression, Delivery, ProducerSettings};
 
 use self::batch::Reports;
 use self::settings::Batching;
+use self::topics::KnownTopics;
 use super::record::{ProduceError, Record, concerns_whole_batch};
-use super::{ClientLog, Connection, Outlook};
+use super::{ClientLog, Connection, Outlook, TlsFileError};
 use crate::system::Clock;
 
 /// How long a cluster may take to answer at the start.
@@ -30,7 +32,10 @@ const LOOK_TIME: Duration = Duration::from_millis(50);
 /// Why there is no connection to a cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The settings do not make a client, for example because a certificate cannot be read.
+    /// A certificate or key cannot be read.
+    #[error(transparent)]
+    File(#[from] TlsFileError),
+    /// The settings do not make a client.
     #[error("cannot set up the client: {0}")]
     Client(#[source] KafkaError),
     /// Nobody answers.
@@ -49,6 +54,13 @@ pub enum ConnectError {
     },
 }
 
+impl ConnectError {
+    /// Whether trying again is in vain; brokers get better by themselves, settings do not.
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, ConnectError::File(_) | ConnectError::Client(_))
+    }
+}
+
 /// A producer of one cluster.
 pub struct Producer {
     connection: Connection,
@@ -56,6 +68,7 @@ pub struct Producer {
     log_target: Arc<str>,
     clock: Arc<dyn Clock>,
     client: Option<Client>,
+    topics: KnownTopics,
 }
 
 type Client = BaseProducer<Reports>;
@@ -68,7 +81,14 @@ impl Producer {
         log_target: impl Into<Arc<str>>,
         clock: Arc<dyn Clock>,
     ) -> Producer {
-        Producer { connection, settings, log_target: log_target.into(), clock, client: None }
+        Producer {
+            connection,
+            settings,
+            log_target: log_target.into(),
+            clock,
+            client: None,
+            topics: KnownTopics::default(),
+        }
     }
 
     /// Connects, and waits until a broker answers.
@@ -77,6 +97,7 @@ impl Producer {
     /// If the client cannot be made, or nobody answers within five seconds.
     pub fn connect(&mut self) -> Result<(), ConnectError> {
         self.client = None;
+        self.connection.check_files()?;
         let client = self.make_client(Batching::Full).map_err(ConnectError::Client)?;
         self.wait_for_answer(&client)?;
         self.client = Some(client);
@@ -120,6 +141,7 @@ impl Producer {
                 }
             }
         }
+        self.topics.judge(records, &mut outcomes, self.clock.elapsed());
         outcomes
     }
 
@@ -198,7 +220,9 @@ impl Producer {
     /// knows no more than that it waited in vain.
     fn describe(&self, code: RDKafkaErrorCode, log: &ClientLog) -> ProduceError {
         match code {
-            RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::PurgeQueue => {
+            RDKafkaErrorCode::MessageTimedOut
+            | RDKafkaErrorCode::PurgeQueue
+            | RDKafkaErrorCode::PurgeInflight => {
                 let reason = log.last_error().map(|error| format!(": {error}"));
                 ProduceError::NotDelivered(format!(
                     "not acknowledged within {} s{}",

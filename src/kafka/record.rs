@@ -55,10 +55,19 @@ impl From<RDKafkaErrorCode> for ProduceError {
             | RDKafkaErrorCode::UnknownTopicOrPartition => ProduceError::UnknownTopic,
             RDKafkaErrorCode::InvalidTopic => ProduceError::InvalidTopic,
             RDKafkaErrorCode::InvalidTimestamp | RDKafkaErrorCode::InvalidRecord => {
-                ProduceError::Invalid(code.to_string())
+                ProduceError::Invalid(words(code))
             }
-            _ => ProduceError::NotDelivered(code.to_string()),
+            _ => ProduceError::NotDelivered(words(code)),
         }
+    }
+}
+
+/// What the library says about an error, without the name of the code before it.
+pub(super) fn words(code: RDKafkaErrorCode) -> String {
+    let shown = code.to_string();
+    match shown.split_once(" (").and_then(|(_, words)| words.strip_suffix(')')) {
+        Some(words) => words.to_owned(),
+        None => shown,
     }
 }
 
@@ -72,4 +81,36 @@ pub(super) fn concerns_whole_batch(code: RDKafkaErrorCode) -> bool {
             | RDKafkaErrorCode::InvalidRecord
             | RDKafkaErrorCode::InvalidDifferentRecord
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_cannot_get_better_is_permanent() {
+        for (code, permanent) in [
+            (RDKafkaErrorCode::MessageSizeTooLarge, true),
+            (RDKafkaErrorCode::MessageBatchTooLarge, true),
+            (RDKafkaErrorCode::InvalidTimestamp, true),
+            (RDKafkaErrorCode::InvalidRecord, true),
+            (RDKafkaErrorCode::UnknownTopic, true),
+            (RDKafkaErrorCode::UnknownTopicOrPartition, true),
+            (RDKafkaErrorCode::InvalidTopic, true),
+            (RDKafkaErrorCode::InvalidDifferentRecord, false),
+            (RDKafkaErrorCode::NotLeaderForPartition, false),
+            (RDKafkaErrorCode::NotEnoughReplicas, false),
+            (RDKafkaErrorCode::TopicAuthorizationFailed, false),
+            (RDKafkaErrorCode::MessageTimedOut, false),
+            (RDKafkaErrorCode::BrokerTransportFailure, false),
+        ] {
+            assert_eq!(ProduceError::from(code).is_permanent(), permanent, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn errors_are_shown_in_words() {
+        let error = ProduceError::from(RDKafkaErrorCode::NotEnoughReplicas);
+        assert_eq!(error.to_string(), "Broker: Not enough in-sync replicas");
+    }
 }

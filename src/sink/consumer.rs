@@ -13,6 +13,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, never, select};
 
 use super::file::{DataFile, FileError};
+use super::last_commits::LastCommits;
 use super::output::Output;
 use super::positions::Positions;
 use super::progress::ThreadProgress;
@@ -60,6 +61,7 @@ pub(super) struct ConsumerThread {
     settings: Arc<Settings>,
     group: GroupSettings,
     progress: Arc<ThreadProgress>,
+    last_commits: LastCommits,
     clock: Arc<dyn Clock>,
 }
 
@@ -71,9 +73,10 @@ impl ConsumerThread {
         settings: Arc<Settings>,
         group: GroupSettings,
         progress: Arc<ThreadProgress>,
+        last_commits: LastCommits,
         clock: Arc<dyn Clock>,
     ) -> ConsumerThread {
-        ConsumerThread { name, file, settings, group, progress, clock }
+        ConsumerThread { name, file, settings, group, progress, last_commits, clock }
     }
 
     /// Reads and writes until `stop` closes, then writes, commits and leaves.
@@ -81,7 +84,7 @@ impl ConsumerThread {
     /// # Errors
     /// If the group cannot be joined or shuts the member out, or records stay unwritten.
     pub(super) fn run(self, stop: &Receiver<()>) -> Result<(), ConsumerError> {
-        let ConsumerThread { name, file, settings, group, progress, clock } = self;
+        let ConsumerThread { name, file, settings, group, progress, last_commits, clock } = self;
         let member =
             GroupMember::join(&group, &name, clock.clone()).map_err(ConsumerError::Join)?;
         let mut worker = Worker {
@@ -101,7 +104,7 @@ impl ConsumerThread {
             stuck: None,
         };
         let result = worker.work();
-        let ended = worker.end();
+        let ended = worker.end(last_commits);
         result.and(ended)
     }
 }
@@ -438,7 +441,7 @@ impl Worker {
     }
 
     /// Writes, commits and leaves.
-    fn end(mut self) -> Result<(), ConsumerError> {
+    fn end(mut self, last_commits: LastCommits) -> Result<(), ConsumerError> {
         if let Some(stuck) = &mut self.stuck {
             stuck.next_try = Duration::ZERO;
         }
@@ -454,6 +457,7 @@ impl Worker {
         self.progress.set_partitions(self.positions.read_offsets(), &self.member.lags());
         let path = self.output.path().to_owned();
         let Worker { member, clock, name, .. } = self;
+        last_commits.wait(END_COMMIT_LIMIT, clock.as_ref());
         if member.leave(END_LEAVE_LIMIT, clock.as_ref()) == Left::TooLate {
             log::warn!(
                 target: &name,

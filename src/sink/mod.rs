@@ -2,6 +2,7 @@
 
 mod consumer;
 pub mod file;
+mod last_commits;
 pub mod lock;
 mod output;
 pub mod positions;
@@ -15,6 +16,7 @@ use crossbeam_channel::{Receiver, unbounded};
 
 use consumer::{ConsumerError, ConsumerThread};
 use file::{DataFile, FileError};
+use last_commits::LastCommits;
 use lock::{FolderLock, LockError};
 use progress::ThreadProgress;
 use settings::{Membership, Settings};
@@ -82,6 +84,7 @@ impl Sink {
         let (ends, ended) = unbounded();
         let mut consumers = Vec::new();
         let mut progress = Vec::new();
+        let last_commits = LastCommits::new();
         for number in 0..settings.threads {
             let name = format!("consumer-thread-{number}");
             let path = folder.join(format!("{name}.csv"));
@@ -100,9 +103,19 @@ impl Sink {
             let clock = system.clock.clone();
             consumers.push((
                 name.clone(),
-                ConsumerThread::new(name, file, settings.clone(), group, of_thread, clock),
+                ConsumerThread::new(
+                    name,
+                    file,
+                    settings.clone(),
+                    group,
+                    of_thread,
+                    last_commits.clone(),
+                    clock,
+                ),
             ));
         }
+        // The threads hold theirs; one more would never be given up.
+        drop(last_commits);
         let mut threads = Vec::new();
         for (name, consumer) in consumers {
             let (stop, ends) = (stop.clone(), ends.clone());

@@ -1,5 +1,6 @@
 //! metric-sink's command line: settings, progress on the screen, and the end.
 
+mod embedded;
 pub mod flags;
 mod settings;
 
@@ -15,6 +16,7 @@ use log::LevelFilter;
 use crate::cli::flags::{Parsed, Stop};
 use crate::cli::logging;
 use crate::cli::signals::{Signal, Signals};
+use crate::kafka::EmbeddedError;
 use crate::sink::progress::{Bytes, ThreadProgress, Totals};
 use crate::sink::settings::Settings;
 use crate::sink::{Sink, SinkError, ThreadEnd};
@@ -35,6 +37,8 @@ enum CliError {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     Sink(#[from] SinkError),
+    #[error(transparent)]
+    Embedded(#[from] EmbeddedError),
     #[error("{0} of the consumer threads ended with an error")]
     Threads(usize),
     #[error("{0}")]
@@ -48,7 +52,11 @@ pub fn main(
     system: &System,
 ) -> ExitCode {
     logging::start(LevelFilter::Info);
-    let result = match flags::PROGRAM.parse(arguments) {
+    let mut arguments = arguments.into_iter().peekable();
+    if arguments.next_if(|first| first == embedded::WORD).is_some() {
+        return exit_code(embedded::main(arguments, signals));
+    }
+    exit_code(match flags::PROGRAM.parse(arguments) {
         Ok(parsed) if parsed.is_on("version") => {
             print(&format!("metric-sink {}\n", env!("CARGO_PKG_VERSION")))
         }
@@ -57,7 +65,10 @@ pub fn main(
         Err(Stop::Wrong { message, .. }) => {
             Err(CliError::Usage(format!("{message}; metric-sink --help shows all flags")))
         }
-    };
+    })
+}
+
+fn exit_code(result: Result<(), CliError>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(CliError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,

@@ -6,9 +6,8 @@ use std::time::Duration as Span;
 use serde::Deserialize;
 
 use crate::cli::flags::Parsed;
-use crate::config::toml;
+use crate::config::toml::parse as parse_toml;
 use crate::kafka::group::{GroupProtocol, StartOffset};
-use crate::metric::Timestamp;
 use crate::plugin::settings::{Data, Duration, Position, Size, Table, Value};
 use crate::sink::settings::{Fsync, Membership, Settings};
 
@@ -99,7 +98,7 @@ fn read_file(file: &str) -> Result<Given, SettingsError> {
     let text = std::fs::read_to_string(Path::new(file))
         .map_err(|source| SettingsError::Read { file: file.to_owned(), source })?;
     let lines = |errors: Vec<String>| SettingsError::File(errors.join("\n"));
-    let table = toml::parse(file, &text)
+    let table = parse_toml(file, &text)
         .map_err(|errors| lines(errors.iter().map(|error| format!("{file}: {error}")).collect()))?;
     let given = table.read::<Given>();
     let mut errors: Vec<String> = table.unknown().iter().map(ToString::to_string).collect();
@@ -289,10 +288,10 @@ fn start_offset(from: &str) -> Option<StartOffset> {
         _ => {}
     }
     if let Ok(millis) = from.parse() {
-        return Some(StartOffset::At(Timestamp::from_millis(millis)));
+        return Some(StartOffset::At { epoch_ms: millis });
     }
     let time: jiff::Timestamp = from.parse().ok()?;
-    Some(StartOffset::At(Timestamp::from_millis(time.as_millisecond())))
+    Some(StartOffset::At { epoch_ms: time.as_millisecond() })
 }
 
 #[cfg(test)]
@@ -368,7 +367,7 @@ mod tests {
     fn a_start_can_be_a_time() {
         let at = |from: &str| parse(&["--from", from]).unwrap().from;
         assert_eq!(at("latest"), StartOffset::Latest);
-        assert_eq!(at("1769860800000"), StartOffset::At(Timestamp::from_seconds(1_769_860_800)));
+        assert_eq!(at("1769860800000"), StartOffset::At { epoch_ms: 1_769_860_800_000 });
         assert_eq!(at("2026-01-31T12:00:00Z"), at("1769860800000"));
         assert!(wrong(&["--from", "yesterday"]).contains("\"yesterday\""));
     }

@@ -1,8 +1,8 @@
-//! The client library's callbacks for a member of a group.
+//! What the library tells a member: rebalances, statistics, log lines.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
@@ -12,8 +12,9 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 
 use super::{Partition, Rebalance};
-use crate::kafka::ClientLog;
 use crate::kafka::lag::{PartitionLag, parse_statistics};
+use crate::kafka::{ClientLog, Secret};
+use crate::system::Clock;
 
 /// The library's callbacks for a member; they run on the thread that polls.
 pub(super) struct MemberContext {
@@ -25,27 +26,28 @@ pub(super) struct MemberContext {
 }
 
 impl MemberContext {
-    /// Makes callbacks that write to `log`.
-    pub(super) fn new(log: ClientLog) -> MemberContext {
+    pub(super) fn new(
+        log_target: &str,
+        clock: Arc<dyn Clock>,
+        token: Option<Secret>,
+    ) -> MemberContext {
         MemberContext {
-            log,
+            log: ClientLog::new(log_target, clock, token),
             rebalances: Mutex::default(),
             lags: Mutex::default(),
             closing: AtomicBool::new(false),
         }
     }
 
-    /// From now on nobody takes rebalances any more.
+    /// From now on rebalances are answered at once, because nobody takes them any more.
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
     }
 
-    /// Takes the oldest rebalance that waits.
     pub(super) fn take_rebalance(&self) -> Option<Rebalance> {
         self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    /// What the library has last counted.
     pub(super) fn lags(&self) -> Vec<PartitionLag> {
         self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,11 +1,13 @@
-//! What a member of a group is told, and how the client library wants it said.
+//! What a member is told, as librdkafka wants it said.
+//!
+//! # References
+//! librdkafka's `CONFIGURATION.md`.
 
 use std::time::Duration;
 
 use rdkafka::config::RDKafkaLogLevel;
 
 use crate::kafka::Connection;
-use crate::metric::Timestamp;
 
 /// Which rebalance protocol the group speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,8 +27,11 @@ pub enum StartOffset {
     Earliest,
     /// At what comes after the member was assigned the partition.
     Latest,
-    /// At the first record of this time or later.
-    At(Timestamp),
+    /// At the first record of this time or later, in milliseconds since 1970.
+    At {
+        /// The time.
+        epoch_ms: i64,
+    },
 }
 
 /// What a member is and what it reads.

@@ -144,6 +144,23 @@ fn a_topic_that_cannot_be_is_refused_alone() {
 }
 
 #[test]
+fn a_topic_that_is_missing_is_given_up_alone_and_one_that_was_there_is_not() {
+    let missing = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let mut producer = producer(cluster.brokers(), ProducerSettings::default());
+    let propagation = ("topic.metadata.propagation.max.ms".to_owned(), "100".to_owned());
+    producer.connection.properties.push(propagation);
+    cluster.cluster().topic_error("never", missing).unwrap();
+    let records = [record("there", None, "a"), record("never", None, "b")];
+    assert_eq!(producer.produce(&records), [Ok(()), Err(ProduceError::UnknownTopic)]);
+    cluster.cluster().topic_error("there", missing).unwrap();
+    // A new client asks anew.
+    producer.close();
+    let error = producer.produce(&records[..1]).remove(0).unwrap_err();
+    assert_eq!(error, ProduceError::NotDelivered("topic \"there\" is missing".to_owned()));
+}
+
+#[test]
 fn many_large_records_wait_for_room_in_the_queue() {
     let cluster = EmbeddedCluster::start(1).unwrap();
     cluster.create_topic("t", 1).unwrap();

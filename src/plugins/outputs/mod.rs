@@ -2,8 +2,9 @@
 
 pub mod discard;
 pub mod file;
+pub mod kafka;
 
 use crate::plugin::{Declaration, Output};
 
 /// Every output, sorted by name.
-pub static ALL: &[&Declaration<dyn Output>] = &[&discard::PLUGIN, &file::PLUGIN];
+pub static ALL: &[&Declaration<dyn Output>] = &[&discard::PLUGIN, &file::PLUGIN, &kafka::PLUGIN];

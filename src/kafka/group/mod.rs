@@ -24,8 +24,7 @@ use rdkafka::message::Message;
 use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::ClientLog;
-use super::lag::PartitionLag;
+use super::PartitionLag;
 use crate::system::{Clock, thread};
 use context::MemberContext;
 pub use settings::{GroupProtocol, GroupSettings, StartOffset};
@@ -136,7 +135,7 @@ impl GroupMember {
         clock: Arc<dyn Clock>,
     ) -> Result<GroupMember, GroupError> {
         let token = settings.connection.token().cloned();
-        let context = MemberContext::new(ClientLog::new(log_target, clock, token));
+        let context = MemberContext::new(log_target, clock, token);
         let mut consumer: BaseConsumer<MemberContext> =
             settings.client_config().create_with_context(context)?;
         let (wake, ready) = bounded(1);
@@ -345,8 +344,8 @@ impl GroupMember {
         };
         let new: Vec<_> = partitions.iter().filter(is_new).cloned().collect();
         let at_time = match self.start {
-            StartOffset::At(time) if !new.is_empty() => {
-                let asked = list(&new, |_| Offset::Offset(time.millis()));
+            StartOffset::At { epoch_ms } if !new.is_empty() => {
+                let asked = list(&new, |_| Offset::Offset(epoch_ms));
                 consumer.offsets_for_times(asked, OFFSETS_TIMEOUT)?
             }
             _ => TopicPartitionList::new(),

@@ -1,0 +1,362 @@
+//! The options of `outputs.kafka`, and what they mean for a producer.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::template::Template;
+use super::topic::{KeyRules, TopicRules, TopicSuffix, TopicTag};
+use crate::kafka::{Acks, Compression, Connection, Delivery, Producer, ProducerSettings};
+use crate::plugin::settings::Duration;
+use crate::plugin::{Build, BuildError, Context, Output};
+
+/// The settings of the output.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Config {
+    pub(super) brokers: Vec<String>,
+    topic: String,
+    topic_tag: String,
+    exclude_topic_tag: bool,
+    client_id: String,
+    version: String,
+    routing_tag: String,
+    routing_key: String,
+    compression_codec: i64,
+    idempotent_writes: bool,
+    required_acks: i64,
+    max_retry: i64,
+    max_message_bytes: i64,
+    producer_timestamp: ProducerTimestamp,
+    keep_alive_period: Duration,
+    socks5_enabled: bool,
+    socks5_address: String,
+    socks5_username: String,
+    socks5_password: String,
+    metadata_full: bool,
+    metadata_retry_max: i64,
+    metadata_retry_type: String,
+    metadata_retry_backoff: Duration,
+    metadata_retry_max_duration: Duration,
+    pub(super) enable_tls: Option<bool>,
+    pub(super) tls_enable: Option<bool>,
+    pub(super) tls_ca: String,
+    pub(super) tls_cert: String,
+    pub(super) tls_key: String,
+    pub(super) tls_key_pwd: String,
+    pub(super) tls_min_version: String,
+    pub(super) tls_cipher_suites: Vec<String>,
+    pub(super) tls_server_name: String,
+    pub(super) tls_renegotiation_method: String,
+    pub(super) insecure_skip_verify: bool,
+    pub(super) sasl_username: String,
+    pub(super) sasl_password: String,
+    pub(super) sasl_mechanism: String,
+    pub(super) sasl_version: i64,
+    pub(super) sasl_access_token: String,
+    pub(super) sasl_extensions: BTreeMap<String, String>,
+    metric_name_header: String,
+    topic_suffix: TopicSuffix,
+    headers: BTreeMap<String, String>,
+}
+
+/// The time that records carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ProducerTimestamp {
+    /// The metric's.
+    #[default]
+    #[serde(alias = "")]
+    Metric,
+    /// The time of writing.
+    Now,
+}
+
+/// Options of mechanisms that there are not; they are taken so that the message can name the
+/// mechanism rather than each of them.
+const OPTIONS_OF_OTHER_MECHANISMS: [&str; 10] = [
+    "sasl_gssapi_service_name",
+    "sasl_gssapi_auth_type",
+    "sasl_gssapi_kerberos_config_path",
+    "sasl_gssapi_realm",
+    "sasl_gssapi_key_tab_path",
+    "sasl_gssapi_disable_pafxfast",
+    "sasl_aws_msk_iam_region",
+    "sasl_aws_msk_iam_profile",
+    "sasl_aws_msk_iam_role",
+    "sasl_aws_msk_iam_session",
+];
+
+const DEFAULT_CLIENT_ID: &str = "Telegraf";
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            brokers: Vec::new(),
+            topic: String::new(),
+            topic_tag: String::new(),
+            exclude_topic_tag: false,
+            client_id: DEFAULT_CLIENT_ID.to_owned(),
+            version: String::new(),
+            routing_tag: String::new(),
+            routing_key: String::new(),
+            compression_codec: 0,
+            idempotent_writes: false,
+            required_acks: -1,
+            max_retry: 3,
+            max_message_bytes: 1_000_000,
+            producer_timestamp: ProducerTimestamp::Metric,
+            keep_alive_period: Duration::ZERO,
+            socks5_enabled: false,
+            socks5_address: String::new(),
+            socks5_username: String::new(),
+            socks5_password: String::new(),
+            metadata_full: false,
+            metadata_retry_max: 0,
+            metadata_retry_type: "constant".to_owned(),
+            metadata_retry_backoff: Duration::ZERO,
+            metadata_retry_max_duration: Duration::ZERO,
+            enable_tls: None,
+            tls_enable: None,
+            tls_ca: String::new(),
+            tls_cert: String::new(),
+            tls_key: String::new(),
+            tls_key_pwd: String::new(),
+            tls_min_version: String::new(),
+            tls_cipher_suites: Vec::new(),
+            tls_server_name: String::new(),
+            tls_renegotiation_method: String::new(),
+            insecure_skip_verify: false,
+            sasl_username: String::new(),
+            sasl_password: String::new(),
+            sasl_mechanism: String::new(),
+            sasl_version: 1,
+            sasl_access_token: String::new(),
+            sasl_extensions: BTreeMap::new(),
+            metric_name_header: String::new(),
+            topic_suffix: TopicSuffix::default(),
+            headers: BTreeMap::new(),
+        }
+    }
+}
+
+impl Build<dyn Output> for Config {
+    fn build(self, context: &Context<'_>) -> Result<Box<dyn Output>, BuildError> {
+        context.settings().accept(&OPTIONS_OF_OTHER_MECHANISMS);
+        self.check()?;
+        if !self.metric_name_header.is_empty() {
+            context.log.warn("Option \"metric_name_header\" is deprecated: please use \"headers\"");
+        }
+        let name = context.log.name();
+        let producer = Producer::new(
+            self.connection(context)?,
+            self.producer_settings()?,
+            name,
+            context.system.clock.clone(),
+        );
+        let rng = context.system.random.derive(name);
+        Ok(Box::new(super::Kafka {
+            serializer: context.serializer("influx")?,
+            headers: self.header_templates()?,
+            keys: KeyRules::new(self.routing_tag, &self.routing_key, rng),
+            timestamp: self.producer_timestamp,
+            topics: TopicRules {
+                topic: self.topic,
+                tag: self.topic_tag,
+                tag_is: if self.exclude_topic_tag { TopicTag::Excluded } else { TopicTag::Kept },
+                suffix: self.topic_suffix,
+            },
+            producer,
+        }))
+    }
+}
+
+impl Config {
+    fn check(&self) -> Result<(), BuildError> {
+        if self.brokers.is_empty() {
+            return Err(BuildError::invalid("brokers names no broker"));
+        }
+        if self.topic.is_empty()
+            && self.topic_tag.is_empty()
+            && self.topic_suffix == TopicSuffix::default()
+        {
+            return Err(BuildError::invalid("neither topic nor topic_tag names a topic"));
+        }
+        if self.socks5_enabled {
+            return Err(BuildError::invalid("proxies are not supported; remove socks5_enabled"));
+        }
+        if !is_version(&self.version) {
+            return Err(BuildError::invalid(format!("version {:?} is none", self.version)));
+        }
+        if !["", "constant", "exponential"]
+            .contains(&self.metadata_retry_type.to_ascii_lowercase().as_str())
+        {
+            return Err(BuildError::invalid(format!(
+                "metadata_retry_type must be \"constant\" or \"exponential\"; found {:?}",
+                self.metadata_retry_type
+            )));
+        }
+        Ok(())
+    }
+
+    fn connection(&self, context: &Context<'_>) -> Result<Connection, BuildError> {
+        let client_id = match self.client_id.as_str() {
+            "" => DEFAULT_CLIENT_ID,
+            client_id => client_id,
+        };
+        let mut connection = Connection::plain(self.brokers.clone(), client_id);
+        connection.tls = self.tls(&context.log)?;
+        connection.sasl = self.sasl()?;
+        if self.keep_alive_period.is_negative() {
+            connection.properties.push(("socket.keepalive.enable".to_owned(), "false".to_owned()));
+        }
+        Ok(connection)
+    }
+
+    fn producer_settings(&self) -> Result<ProducerSettings, BuildError> {
+        let acks = match self.required_acks {
+            0 => Acks::None,
+            1 => Acks::Leader,
+            -1 => Acks::All,
+            other => {
+                return Err(BuildError::invalid(format!(
+                    "required_acks must be 0, 1 or -1; found {other}"
+                )));
+            }
+        };
+        let compression = match self.compression_codec {
+            0 => Compression::None,
+            1 => Compression::Gzip,
+            2 => Compression::Snappy,
+            3 => Compression::Lz4,
+            4 => Compression::Zstd,
+            other => {
+                return Err(BuildError::invalid(format!(
+                    "compression_codec must be a number from 0 to 4; found {other}"
+                )));
+            }
+        };
+        let max_message_bytes = match self.max_message_bytes {
+            0 => 1_000_000,
+            bytes => u32::try_from(bytes)
+                .ok()
+                .filter(|bytes| (1_000..=1_000_000_000).contains(bytes))
+                .ok_or_else(|| {
+                    BuildError::invalid(format!(
+                        "max_message_bytes must lie between 1000 and 1000000000; found {bytes}"
+                    ))
+                })?,
+        };
+        let max_retries = u32::try_from(self.max_retry).map_err(|_| {
+            BuildError::invalid(format!(
+                "max_retry must be a number from 0 up; found {}",
+                self.max_retry
+            ))
+        })?;
+        let delivery = match self.idempotent_writes {
+            false => Delivery::AtLeastOnce,
+            true if acks == Acks::All && max_retries > 0 => Delivery::Idempotent,
+            true => {
+                return Err(BuildError::invalid(
+                    "idempotent_writes wants required_acks = -1 and a max_retry above 0",
+                ));
+            }
+        };
+        Ok(ProducerSettings { acks, delivery, compression, max_message_bytes, max_retries })
+    }
+
+    fn header_templates(&self) -> Result<Vec<(String, Template)>, BuildError> {
+        let mut headers = BTreeMap::new();
+        for (name, text) in &self.headers {
+            let template = Template::parse(text).map_err(|error| {
+                BuildError::invalid(format!(
+                    "creating template for header {name:?} failed: {error}"
+                ))
+            })?;
+            headers.insert(name.clone(), template);
+        }
+        if !self.metric_name_header.is_empty() {
+            headers.insert(self.metric_name_header.clone(), Template::name());
+        }
+        Ok(headers.into_iter().collect())
+    }
+}
+
+/// Whether this is empty or three or four numbers with points between, such as `2.8.0` or
+/// `0.10.2.0`.
+fn is_version(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    text.is_empty() || (matches!(text.split('.').count(), 3 | 4) && text.split('.').all(is_number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(change: impl FnOnce(&mut Config)) -> Result<ProducerSettings, String> {
+        let mut config = Config::default();
+        change(&mut config);
+        config.producer_settings().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_producer() {
+        assert_eq!(settings(|_| {}), Ok(ProducerSettings::default()));
+        assert_eq!(
+            settings(|config| config.max_message_bytes = 0),
+            Ok(ProducerSettings::default())
+        );
+    }
+
+    #[test]
+    fn numbers_that_mean_nothing_are_refused() {
+        for (change, option) in [
+            (Box::new(|c: &mut Config| c.required_acks = 2) as Box<dyn Fn(&mut Config)>, "acks"),
+            (Box::new(|c| c.required_acks = -2), "required_acks"),
+            (Box::new(|c| c.compression_codec = 5), "compression_codec"),
+            (Box::new(|c| c.max_message_bytes = 999), "max_message_bytes"),
+            (Box::new(|c| c.max_message_bytes = -1), "max_message_bytes"),
+            (Box::new(|c| c.max_retry = -1), "max_retry"),
+        ] {
+            let error = settings(change).unwrap_err();
+            assert!(error.contains(option), "{error}");
+        }
+    }
+
+    #[test]
+    fn idempotent_writes_want_all_replicas_and_a_retry() {
+        let idempotent = |acks, retries| {
+            settings(|config| {
+                config.idempotent_writes = true;
+                config.required_acks = acks;
+                config.max_retry = retries;
+            })
+        };
+        assert_eq!(idempotent(-1, 1).unwrap().delivery, Delivery::Idempotent);
+        assert!(idempotent(1, 1).is_err() && idempotent(-1, 0).is_err());
+    }
+
+    #[test]
+    fn versions_are_numbers_with_points() {
+        for version in ["", "2.8.0", "0.10.2.0", "4.1.0"] {
+            assert!(is_version(version), "{version}");
+        }
+        for version in ["2", "2.8", "2.8.x", "2..0", "1.2.3.4.5", "v2.8.0"] {
+            assert!(!is_version(version), "{version}");
+        }
+    }
+
+    #[test]
+    fn the_header_of_the_name_joins_the_others_in_order() {
+        let config = Config {
+            headers: [("z", "{{ .Name }}"), ("a", "x")]
+                .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .into(),
+            metric_name_header: "metric".to_owned(),
+            ..Config::default()
+        };
+        let headers = config.header_templates().unwrap();
+        let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["a", "metric", "z"]);
+    }
+}

@@ -1,0 +1,196 @@
+//! The options of `outputs.kafka` for encryption and authentication.
+//!
+//! # References
+//! Telegraf's common options for TLS and for Kafka's SASL.
+
+use super::config::Config;
+use crate::kafka::{Credentials, Sasl, Secret, Tls, Verification};
+use crate::plugin::{BuildError, PluginLog};
+
+impl Config {
+    /// Encryption, if the options ask for it: by saying so, or by setting anything that only
+    /// matters with it.
+    pub(super) fn tls(&self, log: &PluginLog) -> Result<Option<Tls>, BuildError> {
+        let is_set_up = self.tls_enable == Some(true)
+            || self.insecure_skip_verify
+            || [&self.tls_ca, &self.tls_cert, &self.tls_key, &self.tls_server_name]
+                .iter()
+                .any(|option| !option.is_empty());
+        let implied = is_set_up && self.tls_enable != Some(false);
+        if !self.enable_tls.unwrap_or(implied) {
+            return Ok(None);
+        }
+        self.check_tls()?;
+        let has_pair = !self.tls_cert.is_empty() && !self.tls_key.is_empty();
+        if !has_pair && (!self.tls_cert.is_empty() || !self.tls_key.is_empty()) {
+            log.warn("tls_cert and tls_key only work together; going without");
+        }
+        let text = |text: &String| (!text.is_empty()).then(|| text.clone());
+        Ok(Some(Tls {
+            ca: text(&self.tls_ca),
+            cert: text(&self.tls_cert).filter(|_| has_pair),
+            key: text(&self.tls_key).filter(|_| has_pair),
+            key_password: text(&self.tls_key_pwd).filter(|_| has_pair).map(Secret::new),
+            verification: match self.insecure_skip_verify {
+                true => Verification::None,
+                false => Verification::Full,
+            },
+        }))
+    }
+
+    /// Refuses what librdkafka cannot do, rather than doing something less safe.
+    fn check_tls(&self) -> Result<(), BuildError> {
+        if !self.tls_server_name.is_empty() && !self.insecure_skip_verify {
+            return Err(BuildError::invalid(
+                "tls_server_name is not supported: a broker's certificate must bear the name \
+                 under which the broker is addressed",
+            ));
+        }
+        if !self.tls_cipher_suites.is_empty() {
+            return Err(BuildError::invalid("tls_cipher_suites is not supported"));
+        }
+        match self.tls_min_version.as_str() {
+            // OpenSSL's own lower bound is 1.2.
+            "" | "TLS10" | "TLS11" | "TLS12" => {}
+            other => {
+                return Err(BuildError::invalid(format!(
+                    "tls_min_version can be \"TLS12\" at most; found {other:?}"
+                )));
+            }
+        }
+        match self.tls_renegotiation_method.as_str() {
+            "" | "never" => Ok(()),
+            other => Err(BuildError::invalid(format!(
+                "tls_renegotiation_method can only be \"never\"; found {other:?}"
+            ))),
+        }
+    }
+
+    /// Authentication, if there is a name or a mechanism.
+    pub(super) fn sasl(&self) -> Result<Option<Sasl>, BuildError> {
+        if self.sasl_username.is_empty() && self.sasl_mechanism.is_empty() {
+            return Ok(None);
+        }
+        if !matches!(self.sasl_version, 0 | 1) {
+            return Err(BuildError::invalid(format!(
+                "sasl_version must be 0 or 1; found {}",
+                self.sasl_version
+            )));
+        }
+        let credentials = || Credentials {
+            username: self.sasl_username.clone(),
+            password: Secret::new(self.sasl_password.clone()),
+        };
+        match self.sasl_mechanism.as_str() {
+            "" | "PLAIN" => Ok(Some(Sasl::Plain(credentials()))),
+            "SCRAM-SHA-256" => Ok(Some(Sasl::ScramSha256(credentials()))),
+            "SCRAM-SHA-512" => Ok(Some(Sasl::ScramSha512(credentials()))),
+            "OAUTHBEARER" if self.sasl_access_token.is_empty() => {
+                Err(BuildError::invalid("OAUTHBEARER wants sasl_access_token"))
+            }
+            "OAUTHBEARER" if !self.sasl_extensions.is_empty() => Err(BuildError::invalid(
+                "sasl_extensions is not supported: the token goes out without extensions",
+            )),
+            "OAUTHBEARER" => {
+                Ok(Some(Sasl::OAuthBearer(Secret::new(self.sasl_access_token.clone()))))
+            }
+            other => Err(BuildError::invalid(format!(
+                "sasl_mechanism {other:?} is not supported; there are PLAIN, SCRAM-SHA-256, \
+                 SCRAM-SHA-512 and OAUTHBEARER"
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Change = fn(&mut Config);
+
+    fn config(change: Change) -> Config {
+        let mut config = Config::default();
+        change(&mut config);
+        config
+    }
+
+    fn tls(change: Change) -> Result<Option<Tls>, BuildError> {
+        config(change).tls(&PluginLog::new("outputs.kafka"))
+    }
+
+    #[test]
+    fn encryption_is_on_when_asked_for_or_set_up_and_not_forbidden() {
+        let cases: [(Change, bool); 9] = [
+            (|_| {}, false),
+            (|c| c.enable_tls = Some(true), true),
+            (|c| c.tls_ca = "ca.pem".into(), true),
+            (|c| c.insecure_skip_verify = true, true),
+            (|c| c.tls_key_pwd = "hush".into(), false),
+            (|c| c.tls_enable = Some(true), true),
+            (|c| (c.tls_ca, c.enable_tls) = ("ca.pem".into(), Some(false)), false),
+            (|c| (c.tls_ca, c.tls_enable) = ("ca.pem".into(), Some(false)), false),
+            (|c| (c.enable_tls, c.tls_enable) = (Some(true), Some(false)), true),
+        ];
+        for (at, (change, expected)) in cases.into_iter().enumerate() {
+            assert_eq!(tls(change).unwrap().is_some(), expected, "case {at}");
+        }
+    }
+
+    #[test]
+    fn certificate_and_key_go_together() {
+        let both = tls(|c| (c.tls_cert, c.tls_key) = ("c.pem".into(), "k.pem".into()));
+        let both = both.unwrap().unwrap();
+        assert_eq!((both.cert.as_deref(), both.key.as_deref()), (Some("c.pem"), Some("k.pem")));
+        let one = tls(|c| c.tls_cert = "c.pem".into()).unwrap().unwrap();
+        assert_eq!((one.cert, one.key), (None, None));
+    }
+
+    #[test]
+    fn what_the_library_cannot_do_is_refused() {
+        let cases: [(Change, &str); 4] = [
+            (|c| c.tls_server_name = "kafka".into(), "tls_server_name"),
+            (|c| c.tls_cipher_suites = vec!["X".into()], "tls_cipher_suites"),
+            (|c| c.tls_min_version = "TLS13".into(), "tls_min_version"),
+            (|c| c.tls_renegotiation_method = "once".into(), "tls_renegotiation_method"),
+        ];
+        for (change, option) in cases {
+            let mut config = config(change);
+            config.enable_tls = Some(true);
+            let error = config.tls(&PluginLog::new("outputs.kafka")).unwrap_err().to_string();
+            assert!(error.contains(option), "{error}");
+        }
+    }
+
+    #[test]
+    fn mechanisms_are_chosen_by_name() {
+        assert!(config(|_| {}).sasl().unwrap().is_none());
+        let cases: [(Change, &str); 4] = [
+            (|c| c.sasl_username = "me".into(), "Plain"),
+            (|c| c.sasl_mechanism = "SCRAM-SHA-256".into(), "ScramSha256"),
+            (|c| c.sasl_mechanism = "SCRAM-SHA-512".into(), "ScramSha512"),
+            (
+                |c| {
+                    (c.sasl_mechanism, c.sasl_access_token) = ("OAUTHBEARER".into(), "hush".into());
+                },
+                "OAuthBearer",
+            ),
+        ];
+        for (change, mechanism) in cases {
+            let sasl = config(change).sasl().unwrap().unwrap();
+            let shown = format!("{sasl:?}");
+            assert!(shown.starts_with(mechanism) && !shown.contains("hush"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn mechanisms_that_there_are_not_are_named_with_those_that_there_are() {
+        for mechanism in ["GSSAPI", "AWS-MSK-IAM", "plain"] {
+            let mut config = Config::default();
+            config.sasl_mechanism = mechanism.to_owned();
+            let error = config.sasl().unwrap_err().to_string();
+            assert!(error.contains(mechanism) && error.contains("SCRAM-SHA-512"), "{error}");
+        }
+        assert!(config(|c| c.sasl_mechanism = "OAUTHBEARER".into()).sasl().is_err());
+        assert!(config(|c| (c.sasl_username, c.sasl_version) = ("me".into(), 2)).sasl().is_err());
+    }
+}
