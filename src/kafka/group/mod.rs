@@ -32,8 +32,12 @@ pub use settings::{GroupProtocol, GroupSettings, StartOffset};
 /// The shortest time that the library knows.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 
-/// How long the brokers have to answer a question about offsets.
-const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the brokers have to answer a question about offsets. It is asked again until they do,
+/// and nothing else can be done meanwhile, not even ending.
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long the library has to turn back; it asks nobody.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -276,7 +280,7 @@ impl GroupMember {
     ) -> Result<(), GroupError> {
         let Some(consumer) = &self.consumer else { return Ok(()) };
         for (Partition { topic, number }, offset) in offsets {
-            consumer.seek(&topic, number, Offset::Offset(offset), OFFSETS_TIMEOUT)?;
+            consumer.seek(&topic, number, Offset::Offset(offset), SEEK_TIMEOUT)?;
         }
         Ok(())
     }
