@@ -79,7 +79,7 @@ impl Sink {
         let folder = settings.output_dir.clone();
         std::fs::create_dir_all(&folder)
             .map_err(|source| SinkError::Folder { path: folder.clone(), source })?;
-        let lock = FolderLock::acquire(&folder)?;
+        let lock = FolderLock::acquire(&folder, system.clock.as_ref())?;
         let settings = Arc::new(settings);
         let (ends, ended) = unbounded();
         let mut consumers = Vec::new();
