@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, never, select};
 
-use super::file::{DataFile, FileError};
+use super::file::{DataFile, FileError, Place};
 use super::last_commits::LastCommits;
 use super::output::Output;
 use super::positions::Positions;
@@ -44,6 +44,10 @@ pub enum ConsumerError {
     /// The group has shut the member out for good.
     #[error("the group has shut this member out: {0}")]
     ShutOut(String),
+    /// Records that were taken back cannot be read again; committing what comes after them would
+    /// lose them.
+    #[error("records that were taken back cannot be read again: {0}; they are not committed")]
+    LostPlace(GroupError),
     /// It ended with records that it could not write; they are not committed.
     #[error("{records} records could not be written to {}; they are not committed and are read again", path.display())]
     Unwritten {
@@ -102,6 +106,7 @@ impl ConsumerThread {
             committing: None,
             unaccepted: None,
             stuck: None,
+            lost_place: None,
         };
         let result = worker.work();
         let ended = worker.end(last_commits);
@@ -129,6 +134,8 @@ struct Worker {
     unaccepted: Option<Rebalance>,
     /// The file cannot be written to, or not be flushed.
     stuck: Option<Stuck>,
+    /// Why records that were taken back cannot be read again.
+    lost_place: Option<GroupError>,
 }
 
 /// A step that does not succeed; it was logged once, and is tried until it does.
@@ -145,11 +152,19 @@ enum Step {
 }
 
 /// What a look at the group has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Looked {
     /// There may be more.
     More,
     /// Everything that was there has been read.
     Everything,
+}
+
+/// Whether something is tried for the first time, whose failure is worth a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    First,
+    Again,
 }
 
 impl Worker {
@@ -165,7 +180,7 @@ impl Worker {
             if self.stop.try_recv().is_err_and(|error| error.is_disconnected()) {
                 return Ok(());
             }
-            if let Looked::Everything = looked {
+            if looked == Looked::Everything || self.is_before_next_try() {
                 self.wait();
             }
         }
@@ -174,11 +189,14 @@ impl Worker {
     /// Reads until the batch is full or nothing more is there.
     fn look(&mut self) -> Result<Looked, ConsumerError> {
         if let Some(rebalance) = self.unaccepted.take() {
-            self.accept(rebalance);
+            self.accept(rebalance, Attempt::Again);
         }
         // While the file cannot be written to, partitions are paused, so that no records come; but
         // rebalances do, and whoever does not poll is taken for dead by the group.
         while self.is_stuck_at(Step::Write) || !self.output.is_full() {
+            if let Some(error) = self.lost_place.take() {
+                return Err(ConsumerError::LostPlace(error));
+            }
             let Worker { member, output, positions, .. } = self;
             let polled = member.poll(|record| {
                 output.push(record.value);
@@ -218,12 +236,11 @@ impl Worker {
 
     /// Brings the batch into the file; if that fails, it stays in memory and is tried again.
     fn write(&mut self) {
-        let now = self.clock.elapsed();
-        let is_too_soon = self.stuck.as_ref().is_some_and(|stuck| now < stuck.next_try);
-        if is_too_soon || self.output.waiting() == 0 {
+        if self.is_before_next_try() || self.output.waiting() == 0 {
             return;
         }
-        match self.output.write() {
+        let now = self.clock.elapsed();
+        match self.look_after_file().and_then(|()| self.output.write()) {
             Ok(written) => {
                 self.progress.wrote(written.records, written.bytes);
                 self.positions.wrote();
@@ -239,6 +256,35 @@ impl Worker {
                 );
             }
         }
+    }
+
+    /// Leaves a file that was renamed or removed for a new one under the old path.
+    fn look_after_file(&mut self) -> Result<(), FileError> {
+        match self.output.place() {
+            Place::Here => return Ok(()),
+            // What was written before belongs to the old file.
+            Place::Moved => match self.output.flush() {
+                Ok(()) => self.positions.flushed(),
+                Err(error) => self.flush_failed(&error),
+            },
+            Place::Removed => self.take_back_removed(),
+        }
+        self.output.reopen()
+    }
+
+    /// Reads again what was in a removed file and is not committed.
+    fn take_back_removed(&mut self) {
+        if self.unflushed_bytes > 0 {
+            let (bytes, path) = (self.unflushed_bytes, self.output.path().display());
+            self.warn(format_args!(
+                "{path} was removed with {bytes} bytes that were not committed; they are read again"
+            ));
+            self.take_back_unflushed();
+        }
+    }
+
+    fn is_before_next_try(&self) -> bool {
+        self.stuck.as_ref().is_some_and(|stuck| self.clock.elapsed() < stuck.next_try)
     }
 
     fn is_stuck_at(&self, step: Step) -> bool {
@@ -286,6 +332,9 @@ impl Worker {
 
     /// Flushes what is in the file and begins to commit it.
     fn flush_and_commit(&mut self) {
+        if self.output.place() == Place::Removed {
+            self.take_back_removed();
+        }
         if let Err(error) = self.output.flush() {
             self.flush_failed(&error);
             return;
@@ -315,6 +364,10 @@ impl Worker {
         if let Err(error) = self.output.take_back_unflushed() {
             self.error(format_args!("{error}; some records may stand in the file twice"));
         }
+        self.take_back_unflushed();
+    }
+
+    fn take_back_unflushed(&mut self) {
         self.output.drop_batch();
         let again = self.positions.take_back_unflushed();
         self.read_again(again);
@@ -322,9 +375,9 @@ impl Worker {
         self.unflushed_bytes = 0;
     }
 
-    fn read_again(&self, offsets: Vec<(Partition, i64)>) {
+    fn read_again(&mut self, offsets: Vec<(Partition, i64)>) {
         if let Err(error) = self.member.seek(offsets) {
-            self.error(format_args!("reading records again: {error}"));
+            self.lost_place = Some(error);
         }
     }
 
@@ -376,7 +429,7 @@ impl Worker {
                 self.positions.forget(partitions);
             }
         }
-        self.accept(rebalance);
+        self.accept(rebalance, Attempt::First);
     }
 
     /// Lets go of the batch, which others will read; what stays with this member is read again.
@@ -392,7 +445,7 @@ impl Worker {
         }
     }
 
-    fn accept(&mut self, rebalance: Rebalance) {
+    fn accept(&mut self, rebalance: Rebalance, attempt: Attempt) {
         match self.member.accept(&rebalance) {
             Ok(starts) => {
                 for (partition, offset) in starts {
@@ -404,7 +457,9 @@ impl Worker {
                 }
             }
             Err(error) => {
-                self.warn(format_args!("Rebalance not carried out: {error}; trying again"));
+                if attempt == Attempt::First {
+                    self.warn(format_args!("Rebalance not carried out: {error}; trying again"));
+                }
                 self.unaccepted = Some(rebalance);
             }
         }

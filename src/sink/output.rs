@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::file::{DataFile, FileError, push_record};
+use super::file::{DataFile, FileError, Place, push_record};
 use super::settings::{Fsync, Settings};
 
 /// A batch of records and the file that it goes to.
@@ -44,6 +44,11 @@ impl Output {
         }
     }
 
+    /// Where the file is found now.
+    pub(super) fn place(&self) -> Place {
+        self.file.place()
+    }
+
     /// The file's path.
     pub(super) fn path(&self) -> &Path {
         self.file.path()
@@ -67,16 +72,11 @@ impl Output {
 
     /// Brings the batch into the file, all or nothing; after an error it is still in the batch.
     ///
-    /// A file that was renamed or removed is left for a new one under the old name.
-    ///
     /// # Errors
     /// Whatever writing fails with, such as a full disk.
     pub(super) fn write(&mut self) -> Result<Written, FileError> {
         let written = Written { records: self.records, bytes: self.batch.len() as u64 };
         if written.records > 0 {
-            if !self.file.is_in_place() {
-                self.reopen()?;
-            }
             self.file.append(&self.batch)?;
             self.drop_batch();
         }
@@ -111,10 +111,12 @@ impl Output {
         self.batch.shrink_to(2 * self.most_bytes);
     }
 
-    fn reopen(&mut self) -> Result<(), FileError> {
-        // What was written before belongs to the old file, and is committed after the new one's
-        // flush.
-        self.flush()?;
+    /// Leaves the file for a new one under the old path. What was written to the old one has to be
+    /// flushed or taken back before.
+    ///
+    /// # Errors
+    /// Whatever opening the new one fails with; the old one stays.
+    pub(super) fn reopen(&mut self) -> Result<(), FileError> {
         let (file, torn) = DataFile::open(self.file.path())?;
         self.file = file;
         self.flushed_length = self.file.length();
@@ -164,6 +166,8 @@ mod tests {
         output.write().unwrap();
         let moved = folder.path().join("moved");
         fs::rename(output.path(), &moved).unwrap();
+        assert_eq!(output.place(), Place::Moved);
+        output.reopen().unwrap();
         output.push(b"two");
         output.write().unwrap();
         assert_eq!(fs::read(&moved).unwrap(), b"one\n");
