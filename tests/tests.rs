@@ -14,6 +14,5 @@ mod agent;
 mod docs;
 mod kafka_cluster;
 mod sink;
-
 mod support;
 mod tidy;

@@ -4,9 +4,11 @@
 //! program still starts waits for it instead of ending it.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 
 use crate::system::thread;
 
@@ -39,6 +41,9 @@ impl Signals {
     /// If the system has no room for the pipe or the thread that this takes.
     pub fn install() -> io::Result<Signals> {
         let signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
+        // A file that has reached the limit of its size is an error of the write, as a full disk
+        // is; without a handler it would be the end of the process. Nobody looks at the flag.
+        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
         let (sender, received) = unbounded();
         let (stop, stopping) = bounded(0);
         let thread = thread::spawn("signals", move || forward(signals, &sender, stop))?;

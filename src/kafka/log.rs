@@ -123,7 +123,11 @@ impl ClientContext for ClientLog {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn log(&self, level: RDKafkaLogLevel, _facility: &str, text: &str) {
-        self.write(log_level(level), text);
+        match log_level(level) {
+            // Only there if asked for, and then each line counts.
+            Level::Debug => log::debug!(target: &self.target, "{text}"),
+            level => self.write(level, text),
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -10,13 +10,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, never, select};
 
-use super::file::{DataFile, FileError, push_record};
+use super::file::{DataFile, FileError, Place};
 use super::last_commits::LastCommits;
+use super::output::Output;
 use super::positions::Positions;
 use super::progress::ThreadProgress;
-use super::settings::{Fsync, Settings};
+use super::settings::Settings;
 use crate::kafka::group::{
     CommitError, Fetching, GroupError, GroupMember, GroupSettings, Left, Partition, Polled,
     Rebalance,
@@ -43,6 +44,10 @@ pub enum ConsumerError {
     /// The group has shut the member out for good.
     #[error("the group has shut this member out: {0}")]
     ShutOut(String),
+    /// Records that were taken back cannot be read again; committing what comes after them would
+    /// lose them.
+    #[error("records that were taken back cannot be read again: {0}; they are not committed")]
+    LostPlace(GroupError),
     /// It ended with records that it could not write; they are not committed.
     #[error("{records} records could not be written to {}; they are not committed and are read again", path.display())]
     Unwritten {
@@ -86,26 +91,24 @@ impl ConsumerThread {
         let ConsumerThread { name, file, settings, group, progress, last_commits, clock } = self;
         let member =
             GroupMember::join(&group, &name, clock.clone()).map_err(ConsumerError::Join)?;
-        let flushed_length = file.length();
         let mut worker = Worker {
+            output: Output::new(name.clone(), file, &settings),
             name,
             member,
-            file,
-            flushed_length,
+            stop: stop.clone(),
             settings,
             session_timeout: group.session_timeout,
             progress,
             clock,
-            batch: Vec::new(),
-            batch_records: 0,
             positions: Positions::default(),
             unflushed_since: None,
             unflushed_bytes: 0,
             committing: None,
             unaccepted: None,
             stuck: None,
+            lost_place: None,
         };
-        let result = worker.work(stop);
+        let result = worker.work();
         let ended = worker.end(last_commits);
         result.and(ended)
     }
@@ -114,16 +117,13 @@ impl ConsumerThread {
 struct Worker {
     name: String,
     member: GroupMember,
-    file: DataFile,
-    /// How long the file was after the last flush.
-    flushed_length: u64,
+    output: Output,
+    /// Closes when the thread is to end.
+    stop: Receiver<()>,
     settings: Arc<Settings>,
     session_timeout: Duration,
     progress: Arc<ThreadProgress>,
     clock: Arc<dyn Clock>,
-    /// Whole records that are not in the file yet.
-    batch: Vec<u8>,
-    batch_records: u64,
     positions: Positions,
     /// Since when there is something to flush or commit.
     unflushed_since: Option<Duration>,
@@ -132,16 +132,27 @@ struct Worker {
     committing: Option<Vec<(Partition, i64)>>,
     /// A rebalance that could not be accepted yet.
     unaccepted: Option<Rebalance>,
-    /// The file cannot be written to.
+    /// The file cannot be written to, or not be flushed.
     stuck: Option<Stuck>,
+    /// Why records that were taken back cannot be read again.
+    lost_place: Option<GroupError>,
 }
 
+/// A step that does not succeed; it was logged once, and is tried until it does.
 struct Stuck {
+    step: Step,
     since: Duration,
     next_try: Duration,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Write,
+    Flush,
+}
+
 /// What a look at the group has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Looked {
     /// There may be more.
     More,
@@ -149,8 +160,15 @@ enum Looked {
     Everything,
 }
 
+/// Whether something is tried for the first time, whose failure is worth a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    First,
+    Again,
+}
+
 impl Worker {
-    fn work(&mut self, stop: &Receiver<()>) -> Result<(), ConsumerError> {
+    fn work(&mut self) -> Result<(), ConsumerError> {
         loop {
             let looked = self.look()?;
             self.write();
@@ -159,11 +177,11 @@ impl Worker {
                 self.flush_and_commit();
             }
             self.progress.set_partitions(self.positions.read_offsets(), &self.member.lags());
-            if stop.try_recv().is_err_and(|error| error.is_disconnected()) {
+            if self.stop.try_recv().is_err_and(|error| error.is_disconnected()) {
                 return Ok(());
             }
-            if let Looked::Everything = looked {
-                self.wait(stop);
+            if looked == Looked::Everything || self.is_before_next_try() {
+                self.wait();
             }
         }
     }
@@ -171,39 +189,41 @@ impl Worker {
     /// Reads until the batch is full or nothing more is there.
     fn look(&mut self) -> Result<Looked, ConsumerError> {
         if let Some(rebalance) = self.unaccepted.take() {
-            self.accept(rebalance);
+            self.accept(rebalance, Attempt::Again);
         }
-        // While the file cannot be written to, nothing is fetched; what comes all the same is little.
-        while self.batch.len() < self.settings.batch_bytes
-            && (self.batch_records as usize) < self.settings.batch_records
-        {
-            let Worker { member, batch, positions, .. } = self;
+        // While the file cannot be written to, partitions are paused, so that no records come; but
+        // rebalances do, and whoever does not poll is taken for dead by the group.
+        while self.is_stuck_at(Step::Write) || !self.output.is_full() {
+            if let Some(error) = self.lost_place.take() {
+                return Err(ConsumerError::LostPlace(error));
+            }
+            let Worker { member, output, positions, .. } = self;
             let polled = member.poll(|record| {
-                push_record(batch, record.value);
+                output.push(record.value);
                 positions.read(record.topic, record.partition, record.offset);
             });
             match polled {
-                Polled::Record(()) => self.batch_records += 1,
+                Polled::Record(()) => {}
                 Polled::Rebalance(rebalance) => self.rebalance(rebalance),
-                Polled::Trouble => {}
                 Polled::Fatal(reason) => return Err(ConsumerError::ShutOut(reason)),
                 Polled::Nothing => return Ok(Looked::Everything),
             }
         }
-        Ok(if self.stuck.is_some() { Looked::Everything } else { Looked::More })
+        Ok(Looked::More)
     }
 
     /// Waits for something to do.
-    fn wait(&mut self, stop: &Receiver<()>) {
+    fn wait(&mut self) {
         let now = self.clock.elapsed();
         let mut wait = IDLE_WAIT;
-        if let Some(stuck) = &self.stuck {
+        if let Some(stuck) = self.stuck.as_ref().filter(|_| self.output.waiting() > 0) {
             wait = wait.min(stuck.next_try.saturating_sub(now));
-        } else if let (Some(since), None) = (self.unflushed_since, &self.committing) {
+        }
+        if let (Some(since), None) = (self.unflushed_since, &self.committing) {
             wait = wait.min((since + self.settings.commit_interval).saturating_sub(now));
         }
         select! {
-            recv(stop) -> _ => {}
+            recv(self.stop) -> _ => {}
             recv(self.member.ready()) -> _ => {}
             recv(self.member.committed()) -> result => {
                 if let Ok(result) = result {
@@ -216,68 +236,83 @@ impl Worker {
 
     /// Brings the batch into the file; if that fails, it stays in memory and is tried again.
     fn write(&mut self) {
-        let now = self.clock.elapsed();
-        if self.batch.is_empty() || self.stuck.as_ref().is_some_and(|stuck| now < stuck.next_try) {
+        if self.is_before_next_try() || self.output.waiting() == 0 {
             return;
         }
-        match self.append() {
-            Ok(()) => {
-                self.progress.wrote(self.batch_records, self.batch.len() as u64);
+        let now = self.clock.elapsed();
+        match self.look_after_file().and_then(|()| self.output.write()) {
+            Ok(written) => {
+                self.progress.wrote(written.records, written.bytes);
                 self.positions.wrote();
-                self.unflushed_bytes += self.batch.len() as u64;
+                self.unflushed_bytes += written.bytes;
                 self.unflushed_since.get_or_insert(now);
-                self.forget_batch();
-                self.unstick(now);
+                self.unstick(Step::Write);
             }
-            Err(error) => self.stick(now, &error),
+            Err(error) => {
+                let records = self.output.waiting();
+                self.stick(
+                    Step::Write,
+                    format_args!("{error}; {records} records wait in memory and are not committed"),
+                );
+            }
         }
     }
 
-    fn append(&mut self) -> Result<(), FileError> {
-        if !self.file.is_in_place() {
-            self.reopen()?;
+    /// Leaves a file that was renamed or removed for a new one under the old path.
+    fn look_after_file(&mut self) -> Result<(), FileError> {
+        match self.output.place() {
+            Place::Here => return Ok(()),
+            // What was written before belongs to the old file.
+            Place::Moved => match self.output.flush() {
+                Ok(()) => self.positions.flushed(),
+                Err(error) => self.flush_failed(&error),
+            },
+            Place::Removed => self.take_back_removed(),
         }
-        self.file.append(&self.batch)
+        self.output.reopen()
     }
 
-    /// Goes on in a new file after the old one was renamed or removed.
-    fn reopen(&mut self) -> Result<(), FileError> {
-        // What was written before belongs to the old file, and is committed by the new one's flush.
-        self.flush()?;
-        let (file, torn) = DataFile::open(self.file.path())?;
-        self.file = file;
-        self.flushed_length = self.file.length();
-        let path = self.file.path().display();
-        self.info(format_args!("{path} was moved or removed; going on in a new file"));
-        if let Some(torn) = torn {
+    /// Reads again what was in a removed file and is not committed.
+    fn take_back_removed(&mut self) {
+        if self.unflushed_bytes > 0 {
+            let (bytes, path) = (self.unflushed_bytes, self.output.path().display());
             self.warn(format_args!(
-                "{path} ended in a torn record of {} bytes, cut off",
-                torn.bytes
+                "{path} was removed with {bytes} bytes that were not committed; they are read again"
             ));
+            self.take_back_unflushed();
         }
-        Ok(())
     }
 
-    fn stick(&mut self, now: Duration, error: &FileError) {
+    fn is_before_next_try(&self) -> bool {
+        self.stuck.as_ref().is_some_and(|stuck| self.clock.elapsed() < stuck.next_try)
+    }
+
+    fn is_stuck_at(&self, step: Step) -> bool {
+        self.stuck.as_ref().is_some_and(|stuck| stuck.step == step)
+    }
+
+    fn stick(&mut self, step: Step, message: std::fmt::Arguments<'_>) {
+        let now = self.clock.elapsed();
         let next_try = now + RETRY_WAIT;
         match &mut self.stuck {
-            Some(stuck) => stuck.next_try = next_try,
-            None => {
-                self.error(format_args!(
-                    "{error}; {} records wait in memory and are not committed, trying again every second",
-                    self.batch_records
-                ));
-                self.stuck = Some(Stuck { since: now, next_try });
-                self.set_fetching(Fetching::Paused);
+            Some(stuck) if stuck.step == step => stuck.next_try = next_try,
+            before => {
+                let since = before.as_ref().map_or(now, |stuck| stuck.since);
+                self.stuck = Some(Stuck { step, since, next_try });
+                self.error(format_args!("{message}; trying again every second"));
+                if step == Step::Write {
+                    self.set_fetching(Fetching::Paused);
+                }
             }
         }
     }
 
-    fn unstick(&mut self, now: Duration) {
-        if let Some(stuck) = self.stuck.take() {
-            let seconds = now.saturating_sub(stuck.since).as_secs();
-            let path = self.file.path().display();
-            self.info(format_args!("Writing to {path} again after {seconds} s; nothing was lost"));
+    fn unstick(&mut self, step: Step) {
+        let Some(stuck) = self.stuck.take_if(|stuck| stuck.step == step) else { return };
+        let seconds = self.clock.elapsed().saturating_sub(stuck.since).as_secs();
+        let path = self.output.path().display();
+        self.info(format_args!("Writing to {path} again after {seconds} s; nothing was lost"));
+        if step == Step::Write {
             self.set_fetching(Fetching::Running);
         }
     }
@@ -297,10 +332,15 @@ impl Worker {
 
     /// Flushes what is in the file and begins to commit it.
     fn flush_and_commit(&mut self) {
-        if let Err(error) = self.flush() {
+        if self.output.place() == Place::Removed {
+            self.take_back_removed();
+        }
+        if let Err(error) = self.output.flush() {
             self.flush_failed(&error);
             return;
         }
+        self.unstick(Step::Flush);
+        self.positions.flushed();
         self.unflushed_since = None;
         self.unflushed_bytes = 0;
         let offsets = self.positions.to_commit();
@@ -310,46 +350,35 @@ impl Worker {
         }
     }
 
-    fn flush(&mut self) -> Result<(), FileError> {
-        if self.settings.fsync == Fsync::Commit {
-            self.file.flush()?;
-        }
-        self.flushed_length = self.file.length();
-        self.positions.flushed();
-        Ok(())
-    }
-
     /// Takes back what may not have reached the disk, and reads it again.
     ///
     /// After a failed flush the kernel counts the data as clean although it may be lost, so that a
     /// second flush would succeed without proving anything.
     fn flush_failed(&mut self, error: &FileError) {
-        let now = self.clock.elapsed();
-        self.error(format_args!(
-            "{error}; what was written since the last flush is taken back and read again"
-        ));
-        if let Err(error) = self.file.truncate(self.flushed_length) {
+        self.stick(
+            Step::Flush,
+            format_args!(
+                "{error}; what was written since the last flush is taken back and read again"
+            ),
+        );
+        if let Err(error) = self.output.take_back_unflushed() {
             self.error(format_args!("{error}; some records may stand in the file twice"));
         }
-        self.forget_batch();
+        self.take_back_unflushed();
+    }
+
+    fn take_back_unflushed(&mut self) {
+        self.output.drop_batch();
         let again = self.positions.take_back_unflushed();
         self.read_again(again);
         self.unflushed_since = None;
         self.unflushed_bytes = 0;
-        self.stuck.get_or_insert(Stuck { since: now, next_try: now + RETRY_WAIT });
     }
 
-    fn read_again(&self, offsets: Vec<(Partition, i64)>) {
+    fn read_again(&mut self, offsets: Vec<(Partition, i64)>) {
         if let Err(error) = self.member.seek(offsets) {
-            self.error(format_args!("reading records again: {error}"));
+            self.lost_place = Some(error);
         }
-    }
-
-    fn forget_batch(&mut self) {
-        self.batch.clear();
-        self.batch_records = 0;
-        // One large record must not keep its memory for good.
-        self.batch.shrink_to(2 * self.settings.batch_bytes);
     }
 
     fn note_commit_result(&mut self) {
@@ -375,14 +404,16 @@ impl Worker {
     }
 
     fn rebalance(&mut self, rebalance: Rebalance) {
+        // One that could not be carried out is superseded.
+        self.unaccepted = None;
         match &rebalance {
             Rebalance::Assigned(partitions) => {
                 self.info(format_args!("Partitions gained: {}", names(partitions)));
             }
             Rebalance::Revoked(partitions) => {
                 self.write();
-                if !self.batch.is_empty() {
-                    self.take_back_batch();
+                if self.output.waiting() > 0 {
+                    self.take_back_batch(partitions);
                 }
                 self.commit_everything(self.session_timeout);
                 self.info(format_args!("Partitions lost: {}", names(partitions)));
@@ -394,32 +425,51 @@ impl Worker {
                      their new owners",
                     names(partitions)
                 ));
-                self.take_back_batch();
+                self.take_back_batch(partitions);
                 self.positions.forget(partitions);
             }
         }
-        self.accept(rebalance);
+        self.accept(rebalance, Attempt::First);
     }
 
-    /// Lets go of records in memory that others will read; what stays with this member is read again.
-    fn take_back_batch(&mut self) {
-        self.forget_batch();
-        let again = self.positions.take_back_pending();
+    /// Lets go of the batch, which others will read; what stays with this member is read again.
+    fn take_back_batch(&mut self, gone: &[Partition]) {
+        self.output.drop_batch();
+        let mut again = self.positions.take_back_pending();
+        again.retain(|(partition, _)| !gone.contains(partition));
         self.read_again(again);
-    }
-
-    fn accept(&mut self, rebalance: Rebalance) {
-        if let Err(error) = self.member.accept(&rebalance) {
-            self.warn(format_args!("Rebalance not carried out: {error}; trying again"));
-            self.unaccepted = Some(rebalance);
-        } else if self.stuck.is_some() {
-            self.set_fetching(Fetching::Paused);
+        if self.is_stuck_at(Step::Write) {
+            // Nothing is left to try again with; the next records will show how it stands.
+            self.stuck = None;
+            self.set_fetching(Fetching::Running);
         }
     }
 
-    /// Flushes and commits, and waits for it up to `limit`; tells whether all is committed.
+    fn accept(&mut self, rebalance: Rebalance, attempt: Attempt) {
+        match self.member.accept(&rebalance) {
+            Ok(starts) => {
+                for (partition, offset) in starts {
+                    self.positions.start(partition, offset);
+                    self.unflushed_since.get_or_insert(self.clock.elapsed());
+                }
+                if self.is_stuck_at(Step::Write) {
+                    self.set_fetching(Fetching::Paused);
+                }
+            }
+            Err(error) => {
+                if attempt == Attempt::First {
+                    self.warn(format_args!("Rebalance not carried out: {error}; trying again"));
+                }
+                self.unaccepted = Some(rebalance);
+            }
+        }
+    }
+
+    /// Flushes and commits, and waits for it up to `limit`, or less when the thread is to end; tells
+    /// whether all is committed.
     fn commit_everything(&mut self, limit: Duration) -> bool {
-        let deadline = self.clock.after(limit);
+        let mut deadline = self.clock.after(limit);
+        let mut stop = self.stop.clone();
         loop {
             if self.committing.is_none() {
                 self.flush_and_commit();
@@ -436,6 +486,10 @@ impl Worker {
                         return false;
                     }
                 }
+                recv(stop) -> _ => {
+                    stop = never();
+                    deadline = self.clock.after(limit.min(END_COMMIT_LIMIT));
+                }
                 recv(deadline) -> _ => return false,
             }
         }
@@ -447,16 +501,16 @@ impl Worker {
             stuck.next_try = Duration::ZERO;
         }
         self.write();
-        let unwritten = self.batch_records;
+        let unwritten = self.output.waiting();
         if !self.commit_everything(END_COMMIT_LIMIT) {
-            let n_partitions = self.positions.to_commit().len();
+            let partitions = self.positions.to_commit().len();
             self.warn(format_args!(
-                "The last commit was not confirmed for {n_partitions} partitions; their last records are \
+                "The last commit was not confirmed for {partitions} partitions; their last records are \
                  read again by whoever has them next"
             ));
         }
         self.progress.set_partitions(self.positions.read_offsets(), &self.member.lags());
-        let path = self.file.path().to_owned();
+        let path = self.output.path().to_owned();
         let Worker { member, clock, name, .. } = self;
         last_commits.wait(END_COMMIT_LIMIT, clock.as_ref());
         if member.leave(END_LEAVE_LIMIT, clock.as_ref()) == Left::TooLate {

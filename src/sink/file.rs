@@ -31,6 +31,17 @@ pub struct DataFile {
     file: File,
 }
 
+/// Where an open file is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Under its path.
+    Here,
+    /// Elsewhere, with all that is in it: it was renamed.
+    Moved,
+    /// Nowhere: it was removed, and what is in it goes when it is closed.
+    Removed,
+}
+
 /// What opening a file found.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Torn {
@@ -120,12 +131,14 @@ impl DataFile {
         self.file.set_len(length).map_err(|source| self.failed("truncating", source))
     }
 
-    /// Whether the path still leads to this file; it does not after the file was removed or renamed.
-    pub fn is_in_place(&self) -> bool {
-        let (Ok(path), Ok(file)) = (fs::metadata(&self.path), self.file.metadata()) else {
-            return false;
-        };
-        (path.dev(), path.ino()) == (file.dev(), file.ino())
+    /// Where the file is found now, which others may have changed.
+    pub fn place(&self) -> Place {
+        let Ok(file) = self.file.metadata() else { return Place::Moved };
+        if file.nlink() == 0 {
+            return Place::Removed;
+        }
+        let is_this = |other: fs::Metadata| (other.dev(), other.ino()) == (file.dev(), file.ino());
+        if fs::metadata(&self.path).is_ok_and(is_this) { Place::Here } else { Place::Moved }
     }
 
     fn failed(&self, action: &'static str, source: io::Error) -> FileError {
@@ -211,14 +224,17 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_moved_away_is_noticed() {
+    fn a_file_that_was_moved_away_or_removed_is_noticed() {
         let (folder, path) = file(b"");
+        let moved = folder.path().join("moved");
         let (data, _) = DataFile::open(&path).unwrap();
-        assert!(data.is_in_place());
-        fs::rename(&path, folder.path().join("moved")).unwrap();
-        assert!(!data.is_in_place());
+        assert_eq!(data.place(), Place::Here);
+        fs::rename(&path, &moved).unwrap();
+        assert_eq!(data.place(), Place::Moved);
         fs::write(&path, b"another").unwrap();
-        assert!(!data.is_in_place());
+        assert_eq!(data.place(), Place::Moved);
+        fs::remove_file(&moved).unwrap();
+        assert_eq!(data.place(), Place::Removed);
     }
 
     #[test]

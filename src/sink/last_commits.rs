@@ -1,4 +1,4 @@
-//! Meeting before leaving.
+//! The end of several threads: commits first, then farewells.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(super) struct LastCommits {
 }
 
 impl LastCommits {
-    /// Makes the meeting point of threads that each hold a clone.
+    /// Makes one for all threads; each gets a clone.
     pub(super) fn new() -> LastCommits {
         let (pending, all_done) = bounded(0);
         LastCommits { pending, all_done }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::system::Clock;
+
 /// The name of the lock file in an output folder.
 pub const LOCK_FILE: &str = ".metric-sink.lock";
 
@@ -45,7 +47,7 @@ impl FolderLock {
     ///
     /// # Errors
     /// If another process holds it, which is named, or the lock file cannot be made.
-    pub fn acquire(folder: &Path) -> Result<FolderLock, LockError> {
+    pub fn acquire(folder: &Path, clock: &dyn Clock) -> Result<FolderLock, LockError> {
         let path = folder.join(LOCK_FILE);
         let failed = |source| LockError::Io { path: path.clone(), source };
         let mut file = OpenOptions::new()
@@ -70,9 +72,10 @@ impl FolderLock {
             }
             Err(error) => return Err(failed(error.into())),
         }
+        let since = jiff::Timestamp::from_second(clock.now().seconds()).unwrap_or_default();
         file.set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))
-            .and_then(|_| writeln!(file, "process {}", std::process::id()))
+            .and_then(|_| writeln!(file, "process {} since {since}", std::process::id()))
             .map_err(failed)?;
         Ok(FolderLock { _file: file })
     }
@@ -81,21 +84,25 @@ impl FolderLock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::Timestamp;
+    use crate::system::fake::FakeClock;
 
     #[test]
     fn a_folder_has_one_holder_who_is_named_to_the_next() {
         let folder = tempfile::tempdir().unwrap();
-        let lock = FolderLock::acquire(folder.path()).unwrap();
-        let error = FolderLock::acquire(folder.path()).unwrap_err();
-        let own = format!("process {}", std::process::id());
+        let clock = FakeClock::at(Timestamp::from_seconds(1_136_214_245));
+        let lock = FolderLock::acquire(folder.path(), &clock).unwrap();
+        let error = FolderLock::acquire(folder.path(), &clock).unwrap_err();
+        let own = format!("(process {} since 2006-01-02T15:04:05Z)", std::process::id());
         assert!(error.to_string().contains(&own), "{error}");
         drop(lock);
-        FolderLock::acquire(folder.path()).unwrap();
+        FolderLock::acquire(folder.path(), &clock).unwrap();
     }
 
     #[test]
     fn a_folder_that_is_missing_is_named() {
-        let error = FolderLock::acquire(Path::new("/nonexistent/folder")).unwrap_err();
+        let clock = FakeClock::at(Timestamp::EPOCH);
+        let error = FolderLock::acquire(Path::new("/nonexistent/folder"), &clock).unwrap_err();
         assert!(error.to_string().contains("/nonexistent/folder"), "{error}");
     }
 }

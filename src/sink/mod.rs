@@ -4,6 +4,7 @@ mod consumer;
 pub mod file;
 mod last_commits;
 pub mod lock;
+mod output;
 pub mod positions;
 pub mod progress;
 pub mod settings;
@@ -78,7 +79,7 @@ impl Sink {
         let folder = settings.output_dir.clone();
         std::fs::create_dir_all(&folder)
             .map_err(|source| SinkError::Folder { path: folder.clone(), source })?;
-        let lock = FolderLock::acquire(&folder)?;
+        let lock = FolderLock::acquire(&folder, system.clock.as_ref())?;
         let settings = Arc::new(settings);
         let (ends, ended) = unbounded();
         let mut consumers = Vec::new();

@@ -6,6 +6,9 @@
 
 use crate::kafka::group::Partition;
 
+/// Stands for the offset of a partition of which nothing is committed.
+const NOTHING: i64 = -1;
+
 /// The offsets that follow the last record of each stage, by partition.
 #[derive(Debug, Default)]
 pub struct Positions {
@@ -25,6 +28,20 @@ struct Stages {
 }
 
 impl Positions {
+    /// Notes where a partition begins that the group has committed nothing of.
+    ///
+    /// The beginning is committed like a record's offset: whoever gets the partition next must not
+    /// look for the beginning again, at a later time, and skip what came in between.
+    pub fn start(&mut self, partition: Partition, offset: i64) {
+        self.partitions.push(Stages {
+            partition,
+            pending: offset,
+            written: offset,
+            flushed: offset,
+            committed: NOTHING,
+        });
+    }
+
     /// Counts a record as pending.
     pub fn read(&mut self, topic: &str, number: i32, offset: i64) {
         let is_it =
@@ -127,6 +144,19 @@ mod tests {
         assert_eq!(positions.to_commit(), []);
         positions.wrote();
         assert_eq!(positions.to_commit(), [], "written after the last flush");
+    }
+
+    #[test]
+    fn a_beginning_is_committed_before_any_record_comes() {
+        let mut positions = Positions::default();
+        positions.start(partition(0), 0);
+        positions.start(partition(1), 7);
+        assert_eq!(positions.to_commit(), [(partition(0), 0), (partition(1), 7)]);
+        positions.committed(&[(partition(0), 0), (partition(1), 7)]);
+        positions.read("t", 1, 9);
+        positions.wrote();
+        positions.flushed();
+        assert_eq!(positions.to_commit(), [(partition(1), 10)]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::plugin::settings::{Data, Duration, Position, Size, Table, Value};
 use crate::sink::settings::{Fsync, Membership, Settings};
 
 /// Properties that the sink's promises rest on, and why they cannot be set.
-const RESERVED: [(&str, &str); 7] = [
+const RESERVED: [(&str, &str); 10] = [
     ("enable.auto.commit", "offsets are committed only after the data is on the disk"),
     ("enable.auto.offset.store", "offsets are committed only after the data is on the disk"),
     ("auto.offset.reset", "use --from"),
@@ -20,6 +20,9 @@ const RESERVED: [(&str, &str); 7] = [
     ("metadata.broker.list", "use --brokers"),
     ("group.id", "use --group"),
     ("group.instance.id", "use --static-membership; each thread needs its own"),
+    ("client.id", "it names the thread"),
+    ("session.timeout.ms", "use --session-timeout"),
+    ("group.protocol", "use --group-protocol"),
 ];
 
 /// A setting that is wrong.
@@ -153,8 +156,9 @@ fn from_flags(parsed: &Parsed) -> Result<Given, SettingsError> {
     })?;
     for property in parsed.values("property") {
         let Some((key, value)) = property.split_once('=') else {
+            // What was given stays out of it: it may be a password.
             let reason = "expecting KEY=VALUE".to_owned();
-            return Err(SettingsError::Value { origin: format!("-X {property}"), reason });
+            return Err(SettingsError::Value { origin: "-X".to_owned(), reason });
         };
         given.properties.insert(key.to_owned(), value.to_owned());
     }
@@ -390,11 +394,16 @@ mod tests {
 
     #[test]
     fn what_the_promises_rest_on_cannot_be_set() {
-        for key in ["enable.auto.commit", "group.id", "auto.offset.reset"] {
+        for (key, reason) in RESERVED {
             let message = wrong(&["-X", &format!("{key}=x")]);
-            assert!(message.contains(key), "{message}");
+            assert!(message.contains(key) && message.contains(reason), "{message}");
         }
-        assert!(wrong(&["-X", "nonsense"]).contains("KEY=VALUE"));
+    }
+
+    #[test]
+    fn a_property_without_a_value_is_refused_without_repeating_it() {
+        let message = wrong(&["-X", "sasl.password:secret"]);
+        assert!(message.contains("KEY=VALUE") && !message.contains("secret"), "{message}");
     }
 
     #[test]

@@ -4,11 +4,10 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use log::Level;
 use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 
@@ -47,22 +46,6 @@ impl MemberContext {
 
     pub(super) fn take_rebalance(&self) -> Option<Rebalance> {
         self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-    }
-
-    /// Logs what went wrong with reading, the same thing once a minute.
-    pub(super) fn tell(&self, error: &KafkaError) {
-        let is_connection = matches!(
-            error.rdkafka_error_code(),
-            Some(
-                RDKafkaErrorCode::AllBrokersDown
-                    | RDKafkaErrorCode::BrokerTransportFailure
-                    | RDKafkaErrorCode::Resolve
-            )
-        );
-        // What is wrong with a connection the library tells in better words beside this.
-        if !is_connection {
-            self.log.write(Level::Warn, &error.to_string());
-        }
     }
 
     pub(super) fn lags(&self) -> Vec<PartitionLag> {

@@ -29,8 +29,15 @@ use crate::system::{Clock, thread};
 use context::MemberContext;
 pub use settings::{GroupProtocol, GroupSettings, StartOffset};
 
-/// How long the brokers have to answer a question about offsets.
-const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
+/// The shortest time that the library knows.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
+
+/// How long the brokers have to answer a question about offsets. It is asked again until they do,
+/// and nothing else can be done meanwhile, not even ending.
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long the library has to turn back; it asks nobody.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,8 +60,6 @@ pub enum Polled<R> {
     Record(R),
     /// A rebalance, which waits for [`GroupMember::accept`].
     Rebalance(Rebalance),
-    /// Something went wrong and was logged; the member goes on.
-    Trouble,
     /// The member can no longer be part of the group.
     Fatal(String),
     /// Nothing is there now.
@@ -178,47 +183,62 @@ impl GroupMember {
         if let Some(rebalance) = consumer.context().take_rebalance() {
             return Polled::Rebalance(rebalance);
         }
-        let poll = || consumer.poll(Timeout::After(Duration::ZERO));
-        // A poll may end with one of the library's own events before it comes to the records, which
-        // would then wait without a signal: only a second one that finds nothing counts.
-        // A record that comes along with a rebalance is still this member's: nothing has changed
-        // hands before the rebalance is accepted, so the record goes first.
-        match poll().or_else(poll) {
-            None => match consumer.context().take_rebalance() {
-                Some(rebalance) => Polled::Rebalance(rebalance),
-                None => Polled::Nothing,
-            },
-            Some(Ok(message)) => Polled::Record(read(RecordView {
-                topic: message.topic(),
-                partition: message.partition(),
-                offset: message.offset(),
-                value: message.payload().unwrap_or_default(),
-            })),
-            Some(Err(error)) => match consumer.client().fatal_error() {
-                Some((code, reason)) => Polled::Fatal(format!("{code}: {reason}")),
-                None => {
-                    consumer.context().tell(&error);
-                    Polled::Trouble
+        let mut timeout = Duration::ZERO;
+        loop {
+            match consumer.poll(Timeout::After(timeout)) {
+                Some(Ok(message)) => {
+                    return Polled::Record(read(RecordView {
+                        topic: message.topic(),
+                        partition: message.partition(),
+                        offset: message.offset(),
+                        value: message.payload().unwrap_or_default(),
+                    }));
                 }
-            },
+                Some(Err(_)) => {
+                    if let Some((code, reason)) = consumer.client().fatal_error() {
+                        return Polled::Fatal(format!("{code}: {reason}"));
+                    }
+                    // Other errors pass, and the context has logged them.
+                }
+                None => {
+                    if let Some(rebalance) = consumer.context().take_rebalance() {
+                        return Polled::Rebalance(rebalance);
+                    }
+                    if timeout == SHORTEST_TIMEOUT {
+                        return Polled::Nothing;
+                    }
+                    // A poll without time ends with the first of the library's own events, and
+                    // the records behind it would wait without a signal. With time it goes on.
+                    timeout = SHORTEST_TIMEOUT;
+                }
+            }
         }
     }
 
     /// Lets a rebalance take effect.
     ///
+    /// Returns the partitions that begin somewhere else than at their oldest record because the
+    /// group has committed nothing of them. The owner should commit where they begin.
+    ///
     /// # Errors
     /// If the start of a partition cannot be found out, or the library refuses.
-    pub fn accept(&self, rebalance: &Rebalance) -> Result<(), GroupError> {
-        let Some(consumer) = &self.consumer else { return Ok(()) };
+    pub fn accept(&self, rebalance: &Rebalance) -> Result<Vec<(Partition, i64)>, GroupError> {
+        let Some(consumer) = &self.consumer else { return Ok(Vec::new()) };
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         match rebalance {
             Rebalance::Assigned(partitions) => {
-                let start = self.start_offsets(consumer, partitions)?;
+                let starts = self.starts(consumer, partitions)?;
+                let assignment = list(partitions, |partition| {
+                    let start = starts.iter().find(|(started, _)| started == partition);
+                    // The library asks for committed offsets itself, and resets as it is set.
+                    start.map_or(Offset::Invalid, |(_, offset)| Offset::Offset(*offset))
+                });
                 if cooperative {
-                    consumer.incremental_assign(&start)?;
+                    consumer.incremental_assign(&assignment)?;
                 } else {
-                    consumer.assign(&start)?;
+                    consumer.assign(&assignment)?;
                 }
+                Ok(starts)
             }
             Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
                 if cooperative {
@@ -226,9 +246,9 @@ impl GroupMember {
                 } else {
                     consumer.unassign()?;
                 }
+                Ok(Vec::new())
             }
         }
-        Ok(())
     }
 
     /// Begins a commit; [`GroupMember::committed`] tells how it ends. One at a time.
@@ -254,7 +274,7 @@ impl GroupMember {
     ) -> Result<(), GroupError> {
         let Some(consumer) = &self.consumer else { return Ok(()) };
         for (Partition { topic, number }, offset) in offsets {
-            consumer.seek(&topic, number, Offset::Offset(offset), OFFSETS_TIMEOUT)?;
+            consumer.seek(&topic, number, Offset::Offset(offset), SEEK_TIMEOUT)?;
         }
         Ok(())
     }
@@ -304,40 +324,41 @@ impl GroupMember {
         in_time
     }
 
-    /// Where to begin in each partition: at what the group has committed, else as set.
-    fn start_offsets(
+    /// Where those partitions begin of which the group has committed nothing, unless that is at
+    /// the oldest record, which the library finds itself.
+    fn starts(
         &self,
         consumer: &BaseConsumer<MemberContext>,
         partitions: &[Partition],
-    ) -> Result<TopicPartitionList, KafkaError> {
-        let StartOffset::At { epoch_ms } = self.start else {
-            // The library asks for the committed offsets itself, and resets as it is set.
-            return Ok(list(partitions, |_| Offset::Invalid));
-        };
+    ) -> Result<Vec<(Partition, i64)>, KafkaError> {
+        if self.start == StartOffset::Earliest || partitions.is_empty() {
+            return Ok(Vec::new());
+        }
         let asked = list(partitions, |_| Offset::Invalid);
         let committed = consumer.committed_offsets(asked, OFFSETS_TIMEOUT)?;
-        let mut start = TopicPartitionList::new();
-        let mut by_time = TopicPartitionList::new();
-        for element in committed.elements() {
-            let (topic, number) = (element.topic(), element.partition());
-            match element.offset() {
-                Offset::Offset(offset) => {
-                    start.add_partition_offset(topic, number, Offset::Offset(offset))?;
-                }
-                _ => by_time.add_partition_offset(topic, number, Offset::Offset(epoch_ms))?,
+        let is_new = |partition: &&Partition| {
+            let known = committed.find_partition(&partition.topic, partition.number);
+            !known.is_some_and(|known| matches!(known.offset(), Offset::Offset(_)))
+        };
+        let new: Vec<_> = partitions.iter().filter(is_new).cloned().collect();
+        let at_time = match self.start {
+            StartOffset::At { epoch_ms } if !new.is_empty() => {
+                let asked = list(&new, |_| Offset::Offset(epoch_ms));
+                consumer.offsets_for_times(asked, OFFSETS_TIMEOUT)?
             }
-        }
-        if by_time.count() > 0 {
-            for element in consumer.offsets_for_times(by_time, OFFSETS_TIMEOUT)?.elements() {
+            _ => TopicPartitionList::new(),
+        };
+        let mut starts = Vec::with_capacity(new.len());
+        for partition in new {
+            let (topic, number) = (&partition.topic, partition.number);
+            let offset = match at_time.find_partition(topic, number).map(|found| found.offset()) {
+                Some(Offset::Offset(offset)) => offset,
                 // No record is that young: what comes next is.
-                let offset = match element.offset() {
-                    Offset::Offset(offset) => Offset::Offset(offset),
-                    _ => Offset::End,
-                };
-                start.add_partition_offset(element.topic(), element.partition(), offset)?;
-            }
+                _ => consumer.fetch_watermarks(topic, number, OFFSETS_TIMEOUT)?.1,
+            };
+            starts.push((partition, offset));
         }
-        Ok(start)
+        Ok(starts)
     }
 }
 

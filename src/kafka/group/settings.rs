@@ -65,10 +65,10 @@ impl GroupSettings {
         // Offsets are committed by the owner, after what they cover is in a file.
         config.set("enable.auto.commit", "false");
         config.set("enable.auto.offset.store", "false");
-        config.set(
-            "auto.offset.reset",
-            if self.start == StartOffset::Latest { "latest" } else { "earliest" },
-        );
+        // Partitions without a committed offset begin where `start` says, which the member finds out
+        // itself. This is for those whose next record the broker has deleted meanwhile: going on at
+        // the oldest that is left loses least.
+        config.set("auto.offset.reset", "earliest");
         match self.protocol {
             GroupProtocol::Classic => {
                 config.set("session.timeout.ms", millis(self.session_timeout));
@@ -98,7 +98,13 @@ impl GroupSettings {
         for (name, value) in self.connection.client_config().config_map() {
             config.set(name, value);
         }
-        config.set_log_level(RDKafkaLogLevel::Info);
+        // Who asks the library for its debug lines should get them.
+        let is_debugged = config.get("debug").is_some();
+        config.set_log_level(if is_debugged {
+            RDKafkaLogLevel::Debug
+        } else {
+            RDKafkaLogLevel::Info
+        });
         config
     }
 }
