@@ -6,18 +6,19 @@
 //!
 //! A commit runs beside the next reads. Two moments wait for it: giving partitions up, and the end.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, never, select};
 
+use super::error::ConsumerError;
 use super::file::{DataFile, FileError, Place};
 use super::last_commits::LastCommits;
 use super::output::Output;
-use super::positions::Positions;
+use super::positions::{Positions, names};
 use super::progress::ThreadProgress;
 use super::settings::Settings;
+use super::stuck::{Attempt, Step, Stuck};
 use crate::kafka::group::{
     CommitError, Fetching, GroupError, GroupMember, GroupSettings, Left, Partition, Polled,
     Rebalance,
@@ -34,29 +35,6 @@ const IDLE_WAIT: Duration = Duration::from_millis(500);
 
 /// How long something that failed is left alone.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
-
-/// Why a consumer thread could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum ConsumerError {
-    /// The client could not be made of these settings.
-    #[error("joining the group: {0}")]
-    Join(GroupError),
-    /// The group has shut the member out for good.
-    #[error("the group has shut this member out: {0}")]
-    ShutOut(String),
-    /// Records that were taken back cannot be read again; committing what comes after them would
-    /// lose them.
-    #[error("records that were taken back cannot be read again: {0}; they are not committed")]
-    LostPlace(GroupError),
-    /// It ended with records that it could not write; they are not committed.
-    #[error("{records} records could not be written to {}; they are not committed and are read again", path.display())]
-    Unwritten {
-        /// How many.
-        records: u64,
-        /// To which file.
-        path: PathBuf,
-    },
-}
 
 /// A consumer thread before it starts: its file is open, the group not joined yet.
 pub(super) struct ConsumerThread {
@@ -138,19 +116,6 @@ struct Worker {
     lost_place: Option<GroupError>,
 }
 
-/// A step that does not succeed; it was logged once, and is tried until it does.
-struct Stuck {
-    step: Step,
-    since: Duration,
-    next_try: Duration,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Write,
-    Flush,
-}
-
 /// What a look at the group has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Looked {
@@ -158,13 +123,6 @@ enum Looked {
     More,
     /// Everything that was there has been read.
     Everything,
-}
-
-/// Whether something is tried for the first time, whose failure is worth a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Attempt {
-    First,
-    Again,
 }
 
 impl Worker {
@@ -536,11 +494,4 @@ impl Worker {
     fn error(&self, message: std::fmt::Arguments<'_>) {
         log::error!(target: &self.name, "{message}");
     }
-}
-
-fn names(partitions: &[Partition]) -> String {
-    if partitions.is_empty() {
-        return "none".to_owned();
-    }
-    partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

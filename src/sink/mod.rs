@@ -1,6 +1,7 @@
 //! metric-sink: consumer threads of one group, each appending what it reads to its own file.
 
 mod consumer;
+mod error;
 pub mod file;
 mod last_commits;
 pub mod lock;
@@ -8,13 +9,15 @@ mod output;
 pub mod positions;
 pub mod progress;
 pub mod settings;
+mod stuck;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, unbounded};
 
-use consumer::{ConsumerError, ConsumerThread};
+use consumer::ConsumerThread;
+pub use error::ConsumerError;
 use file::{DataFile, FileError};
 use last_commits::LastCommits;
 use lock::{FolderLock, LockError};

@@ -121,6 +121,14 @@ impl Positions {
     }
 }
 
+/// Lists partitions for people.
+pub fn names(partitions: &[Partition]) -> String {
+    if partitions.is_empty() {
+        return "none".to_owned();
+    }
+    partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
 use super::{LIMIT, Scene, assert_complete, stop};
-use crate::support::{Cluster, wait_for};
+use crate::support::{Cluster, Program, wait_for};
 
 #[test]
 fn a_full_device_keeps_offsets_back_until_there_is_space_again() {
@@ -97,6 +97,7 @@ fn a_file_that_is_renamed_or_removed_is_made_anew() {
     scene.wait_for_numbers(200);
     sink.wait_for_log("was moved or removed", LIMIT);
     assert!(scene.file(0).exists());
+    wait_for("the commit", LIMIT, || (scene.committed() == 200).then_some(()));
     fs::remove_file(scene.file(0)).unwrap();
     scene.topic.produce(200..300);
     wait_for("records in a new file", LIMIT, || {
@@ -105,6 +106,32 @@ fn a_file_that_is_renamed_or_removed_is_made_anew() {
     });
     stop(sink);
     assert_eq!(scene.committed(), 300);
+}
+
+#[test]
+fn what_was_removed_before_it_was_committed_is_read_again() {
+    let scene = Scene::new(Cluster::shared(), "removed", 2);
+    scene.topic.produce(0..100);
+    let mut sink = scene.sink().args(["--threads", "1", "--commit-interval", "1h"]).start();
+    scene.wait_for_numbers(100);
+    fs::remove_file(scene.file(0)).unwrap();
+    scene.topic.produce(100..200);
+    sink.wait_for_log("was removed with", LIMIT);
+    scene.wait_for_numbers(200);
+    assert_eq!(scene.committed(), 0);
+    stop(sink);
+    assert_eq!(assert_complete(&scene.lines(), 200), 0);
+    assert_eq!(scene.committed(), 200);
+}
+
+#[test]
+fn a_broker_that_wants_a_login_does_not_leave_the_sink_without_a_word() {
+    let cluster = Cluster::start_with(1, &["--security"]);
+    let folder = tempfile::tempdir().unwrap();
+    let addresses = cluster.file("bootstrap-sasl");
+    let mut sink = Program::sink(folder.path()).args(["--brokers", &addresses]).start();
+    sink.wait_for_log("connection closed by peer", LIMIT);
+    stop(sink);
 }
 
 #[test]

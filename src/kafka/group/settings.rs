@@ -98,6 +98,11 @@ impl GroupSettings {
         for (name, value) in self.connection.client_config().config_map() {
             config.set(name, value);
         }
+        // A broker that hangs up on a member that it does not understand says nothing else, such as
+        // one that wants a login. That it closes idle connections the library keeps to itself.
+        if !self.connection.properties.iter().any(|(name, _)| name == "log.connection.close") {
+            config.set("log.connection.close", "true");
+        }
         // Who asks the library for its debug lines should get them.
         let is_debugged = config.get("debug").is_some();
         config.set_log_level(if is_debugged {
