@@ -191,6 +191,8 @@ fn the_readme_holds_the_tables_of_plugins_and_flags() {
         ("sink flags", cli::sink::flags::PROGRAM.markdown()),
     ] {
         let (before, after) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
+        // A second end, as a merge can leave it, would keep an old text for good.
+        assert_eq!(readme.matches(&after).count(), 1, "README.md: {after}");
         readme =
             replaced(&readme, &before, &after, &format!("{}\n", text.trim_start_matches('\n')))
                 .unwrap_or_else(|| panic!("README.md has no place for: {name}"));

@@ -232,8 +232,9 @@ create_cluster() {
     if [ -e "$dir" ] && [ ! -e "$dir/brokers" ] && [ -n "$(ls -A "$dir")" ]; then
         fail "$dir is not empty and no cluster's folder"
     fi
-    # 22 characters of URL-safe base 64, as Kafka wants them.
-    cluster=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 1-22)
+    # 22 characters of base 64, as Kafka wants them; with letters for its two signs, because an id
+    # that begins with a dash would be taken for an option.
+    cluster=$(head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | cut -c 1-22)
     for attempt in 1 2 3; do
         rm -rf "$dir"/broker-* "$dir"/bootstrap* "$dir"/addresses-*
         mkdir -p "$dir"
