@@ -127,7 +127,14 @@ impl Host {
 
     /// A file below `root` that is read again and again.
     pub fn file(&self, root: Root, path: impl AsRef<Path>) -> HostFile {
-        HostFile { path: self.path(root, path), open: None }
+        HostFile { path: self.path(root, path), makes: Makes::Pieces, open: None }
+    }
+
+    /// A file below `root` that is read again and again, and that the kernel makes in one piece
+    /// (`single_open` in its source): `/proc/stat`, `meminfo`, `uptime`, `loadavg`. No read is
+    /// needed to see its end.
+    pub fn file_in_one_piece(&self, root: Root, path: impl AsRef<Path>) -> HostFile {
+        HostFile { path: self.path(root, path), makes: Makes::OnePiece, open: None }
     }
 
     /// The name of this host, as `uname -n` gives it.
@@ -154,7 +161,17 @@ impl Host {
 #[derive(Debug)]
 pub struct HostFile {
     path: PathBuf,
+    makes: Makes,
     open: Option<File>,
+}
+
+/// How the kernel makes a file's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Makes {
+    /// All at once: a read that leaves room in the buffer has brought everything.
+    OnePiece,
+    /// By records: a read may bring less than there is.
+    Pieces,
 }
 
 impl HostFile {
@@ -171,9 +188,13 @@ impl HostFile {
 
     #[expect(clippy::disallowed_methods, reason = "this is the door to the host's files")]
     fn try_read(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        let file = match self.open.take() {
-            Some(file) => file,
-            None => File::open(&self.path)?,
+        let (file, stays_open) = match self.open.take() {
+            Some(file) => (file, true),
+            None => {
+                let file = File::open(&self.path)?;
+                let stays_open = rustix::fs::fstatfs(&file)?.f_type == PROC_SUPER_MAGIC;
+                (file, stays_open)
+            }
         };
         let room = buffer.capacity().max(4096);
         buffer.resize(room, 0);
@@ -184,13 +205,18 @@ impl HostFile {
             }
             match file.read_at(&mut buffer[length..], length as u64) {
                 Ok(0) => break,
-                Ok(n_read) => length += n_read,
+                Ok(n_read) => {
+                    length += n_read;
+                    if self.makes == Makes::OnePiece && length < buffer.len() {
+                        break;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         buffer.truncate(length);
-        if rustix::fs::fstatfs(&file)?.f_type == PROC_SUPER_MAGIC {
+        if stays_open {
             self.open = Some(file);
         }
         Ok(())
@@ -219,14 +245,17 @@ mod tests {
         let root = folder.path().to_path_buf();
         let host = Host::new(HostRoots::from_variables(|_| Some(root.clone())));
         let mut file = host.file(Root::Proc, "stat");
+        let mut piece = host.file_in_one_piece(Root::Proc, "stat");
         let mut buffer = Vec::new();
         for size in [0, 1, 4_095, 4_096, 4_097, 100_000, 3] {
             let content = vec![b'x'; size];
             // Another file takes the place of the first.
             std::fs::write(folder.path().join("next"), &content).unwrap();
             std::fs::rename(folder.path().join("next"), folder.path().join("stat")).unwrap();
-            file.read(&mut buffer).unwrap();
-            assert_eq!(buffer, content, "{size} bytes");
+            for file in [&mut file, &mut piece] {
+                file.read(&mut buffer).unwrap();
+                assert_eq!(buffer, content, "{size} bytes");
+            }
         }
         std::fs::remove_file(folder.path().join("stat")).unwrap();
         let error = file.read(&mut buffer).unwrap_err().to_string();

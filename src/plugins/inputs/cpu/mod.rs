@@ -60,7 +60,7 @@ impl Build<dyn Input> for Config {
                 }
             }
         }
-        let file = system.host.file(Root::Proc, "stat");
+        let file = system.host.file_in_one_piece(Root::Proc, "stat");
         Ok(Box::new(Cpu {
             config: self,
             system,
@@ -97,6 +97,10 @@ impl Input for Cpu {
         });
         self.last = times;
         result
+    }
+
+    fn is_brief(&self) -> bool {
+        true
     }
 
     fn is_differential(&self) -> bool {
