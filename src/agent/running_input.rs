@@ -123,6 +123,11 @@ impl RunningInput {
         self.input.is_differential()
     }
 
+    /// Whether it may share a thread with others.
+    pub(super) fn is_brief(&self) -> bool {
+        self.input.is_brief()
+    }
+
     /// Starts the input; what it brings goes to `intake`.
     ///
     /// # Errors

@@ -61,6 +61,14 @@ pub trait Input: Send {
         false
     }
 
+    /// Whether a gather only reads what the kernel has in memory, and so never waits for long.
+    ///
+    /// Brief inputs take their rounds one after the other on a thread that they share: waking a
+    /// thread of its own for each costs as much as the reading.
+    fn is_brief(&self) -> bool {
+        false
+    }
+
     /// Whether a first gather only takes a baseline, so that `--test` and `--once` gather twice.
     fn is_differential(&self) -> bool {
         false
