@@ -137,7 +137,7 @@ pub const PROGRAM: Program = Program {
             takes: Takes::Values("KEY=VALUE"),
             default: "",
             heading: GROUP,
-            help: "Set a property of the Kafka client (librdkafka), such as security.protocol=ssl; may be repeated",
+            help: "Set a property of the Kafka client (librdkafka), such as security.protocol=ssl; may be repeated. Its own debug lines, say by debug=cgrp, need --debug as well",
         },
         value(
             "config",
