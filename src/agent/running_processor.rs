@@ -83,7 +83,7 @@ mod tests {
     }
 
     fn names(filter: FilterOptions, names: &[&str]) -> Vec<String> {
-        let filter = Filter::new(&filter).unwrap();
+        let filter = Filter::for_test(&filter);
         let mut processor =
             RunningProcessor::new(Box::new(Shout), PluginLog::new("processors.shout"), 0, filter);
         let metrics = names

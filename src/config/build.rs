@@ -309,25 +309,27 @@ impl Builder<'_> {
     /// Reads the filter and makes the log of a plugin.
     fn common(&mut self, section: &Section, identity: &IdentityOptions) -> Common {
         let plugin = format!("{}.{}", section.role.plural(), section.name);
+        let name = match identity.alias.as_str() {
+            "" => plugin.clone(),
+            alias => format!("{plugin}::{alias}"),
+        };
+        let log = PluginLog::new(name.as_str());
         let filter = match general::read_filter(&plugin, &section.table, &mut self.noticed) {
-            Ok(options) => Filter::new(&options).unwrap_or_else(|error| {
-                let option = match error {
-                    FilterError::Pattern { option, .. } => option,
-                    FilterError::Metricpass => "metricpass",
-                };
-                self.wrong(section, option, error);
-                Filter::default()
-            }),
+            Ok(options) => {
+                Filter::new(&options, &self.system.clock, &log).unwrap_or_else(|error| {
+                    let option = match error {
+                        FilterError::Pattern { option, .. } => option,
+                        FilterError::Metricpass(_) => "metricpass",
+                    };
+                    self.wrong(section, option, error);
+                    Filter::default()
+                })
+            }
             Err(errors) => {
                 self.report_values(section, errors);
                 Filter::default()
             }
         };
-        let name = match identity.alias.as_str() {
-            "" => plugin,
-            alias => format!("{plugin}::{alias}"),
-        };
-        let log = PluginLog::new(name.as_str());
         match level(&identity.log_level) {
             Ok(Some(level)) => {
                 self.built.plugin_levels.insert(name, level);

@@ -370,7 +370,7 @@ fn aggregates_pass_their_own_processors_and_originals_may_end() {
     bench.plan.aggregators.push(RunningAggregator::new(
         Box::new(Sum::default()),
         PluginLog::new("aggregators.sum"),
-        Filter::new(&only_count).unwrap(),
+        Filter::for_test(&only_count),
         Naming::default(),
         Window { period: SECOND * 60, delay: Duration::from_millis(100), grace: Duration::ZERO },
         Original::Drop,
