@@ -24,8 +24,8 @@ pub(super) enum Type {
     Tags,
     Map,
     Null,
-    /// A type as a value, such as `double`.
-    Type,
+    /// The name of a type, such as `double`, which is a value too.
+    Name,
     /// Known only when there is a metric.
     Dyn,
 }
@@ -44,7 +44,7 @@ impl fmt::Display for Type {
             Type::List => "list",
             Type::Tags | Type::Map => "map",
             Type::Null => "null",
-            Type::Type => "type",
+            Type::Name => "type",
             Type::Dyn => "dyn",
         })
     }
@@ -204,7 +204,7 @@ impl Scope<'_> {
             "tags" => Ok(Type::Tags),
             "fields" => Ok(Type::Map),
             "time" => Ok(Type::Timestamp),
-            _ if TYPE_NAMES.contains(&name) => Ok(Type::Type),
+            _ if TYPE_NAMES.contains(&name) => Ok(Type::Name),
             _ => Err(TypeError::Undeclared(name.to_owned())),
         }
     }
@@ -307,7 +307,7 @@ fn function(name: &str) -> Result<Type, TypeError> {
         return Ok(*result);
     }
     match name {
-        "type" => Ok(Type::Type),
+        "type" => Ok(Type::Name),
         _ if DEPENDING_FUNCTIONS.contains(&name) || name.contains('@') => Ok(Type::Dyn),
         _ => Err(TypeError::Undeclared(name.to_owned())),
     }
