@@ -9,6 +9,7 @@ use crossbeam_channel::{RecvError, select};
 use super::banner::{self, OutputUse};
 use super::load;
 use super::pidfile::Pidfile;
+use super::watch::ConfigWatch;
 use super::{Arguments, CliError, RunMode};
 use crate::agent::pipeline::{Ended, Mode, Pipeline};
 use crate::agent::startup::StartupError;
@@ -41,6 +42,12 @@ pub(super) fn run(
     let statistics = Statistics::default();
     let mut loaded = load::load(arguments, system, &statistics)?;
     load::configure_logging(arguments, &loaded, system)?;
+    let watch = match (arguments.watch, arguments.mode) {
+        (Some(options), RunMode::Daemon) => {
+            ConfigWatch::start(options, &arguments.sources, system)?
+        }
+        _ => ConfigWatch::none(),
+    };
     let _pidfile = match (&arguments.pidfile, arguments.mode) {
         (Some(path), RunMode::Daemon) => write_pidfile(path),
         _ => None,
@@ -56,7 +63,7 @@ pub(super) fn run(
             Err(StartupError::Stopped) if arguments.mode == RunMode::Daemon => return Ok(()),
             Err(error) => return Err(CliError::Run(error)),
         };
-        let end = wait(&pipeline, arguments, system, &statistics, signals);
+        let end = wait(&pipeline, arguments, system, &statistics, signals, &watch);
         let ended = pipeline.stop();
         match end {
             End::Reloaded(next) => {
@@ -88,7 +95,7 @@ fn announce(arguments: &Arguments, loaded: &Loaded) {
         RunMode::Test { .. } => OutputUse::Unused,
         RunMode::Daemon | RunMode::Once { .. } => OutputUse::Used,
     };
-    banner::log_loaded(&loaded.plugins, outputs, &loaded.tags);
+    banner::log_loaded(&loaded.plugins, outputs, &loaded.tags, arguments.plugin_sources);
     if arguments.mode == RunMode::Daemon {
         banner::log_config(&loaded.plan);
     }
@@ -139,11 +146,13 @@ fn wait(
     system: &System,
     statistics: &Statistics,
     signals: &Signals,
+    watch: &ConfigWatch,
 ) -> End {
     loop {
         let signal = select! {
             recv(pipeline.finished()) -> _ => return End::Finished,
             recv(signals.received) -> signal => signal,
+            recv(watch.changed) -> changed => changed.map(|()| Signal::Reload),
         };
         match signal {
             Ok(Signal::Stop) | Err(RecvError) => return End::Stopped,
