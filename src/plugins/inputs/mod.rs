@@ -4,9 +4,15 @@ pub mod cpu;
 pub mod exec;
 pub mod file;
 pub mod mem;
+pub mod system;
 
 use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
-pub static ALL: &[&Declaration<dyn Input>] =
-    &[&cpu::PLUGIN, &exec::PLUGIN, &file::PLUGIN, &mem::PLUGIN];
+pub static ALL: &[&Declaration<dyn Input>] = &[
+    &cpu::PLUGIN,
+    &exec::PLUGIN,
+    &file::PLUGIN,
+    &mem::PLUGIN,
+    &system::PLUGIN,
+];
