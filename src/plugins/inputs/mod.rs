@@ -4,6 +4,7 @@ pub mod cpu;
 pub mod exec;
 pub mod file;
 pub mod mem;
+pub mod swap;
 pub mod system;
 
 use crate::plugin::{Declaration, Input};
@@ -14,5 +15,6 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &exec::PLUGIN,
     &file::PLUGIN,
     &mem::PLUGIN,
+    &swap::PLUGIN,
     &system::PLUGIN,
 ];
