@@ -3,6 +3,7 @@
 pub mod cpu;
 pub mod exec;
 pub mod file;
+pub mod kernel;
 pub mod mem;
 pub mod swap;
 pub mod system;
@@ -14,6 +15,7 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &cpu::PLUGIN,
     &exec::PLUGIN,
     &file::PLUGIN,
+    &kernel::PLUGIN,
     &mem::PLUGIN,
     &swap::PLUGIN,
     &system::PLUGIN,
