@@ -5,6 +5,7 @@ pub mod exec;
 pub mod file;
 pub mod kernel;
 pub mod mem;
+pub mod processes;
 pub mod swap;
 pub mod system;
 
@@ -17,6 +18,7 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &file::PLUGIN,
     &kernel::PLUGIN,
     &mem::PLUGIN,
+    &processes::PLUGIN,
     &swap::PLUGIN,
     &system::PLUGIN,
 ];
