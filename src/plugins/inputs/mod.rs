@@ -1,6 +1,7 @@
 //! Plugins that bring metrics in.
 
 pub mod cpu;
+pub mod disk;
 pub mod exec;
 pub mod file;
 pub mod kernel;
@@ -14,6 +15,7 @@ use crate::plugin::{Declaration, Input};
 /// Every input, sorted by name.
 pub static ALL: &[&Declaration<dyn Input>] = &[
     &cpu::PLUGIN,
+    &disk::PLUGIN,
     &exec::PLUGIN,
     &file::PLUGIN,
     &kernel::PLUGIN,
