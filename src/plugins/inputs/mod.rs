@@ -2,6 +2,7 @@
 
 pub mod cpu;
 pub mod disk;
+pub mod diskio;
 pub mod exec;
 pub mod file;
 pub mod kernel;
@@ -16,6 +17,7 @@ use crate::plugin::{Declaration, Input};
 pub static ALL: &[&Declaration<dyn Input>] = &[
     &cpu::PLUGIN,
     &disk::PLUGIN,
+    &diskio::PLUGIN,
     &exec::PLUGIN,
     &file::PLUGIN,
     &kernel::PLUGIN,
