@@ -1,37 +1,46 @@
 //! Going through a folder of the kernel again and again, such as `/proc` for its processes.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, SeekFrom};
 use rustix::io::Errno;
+use rustix::process::Resource;
 
 use super::host::{is_kernels_own, worded};
 
 /// Holds the names of some hundred processes, so that few calls read them all.
 const NAMES_BYTES: usize = 16 * 1024;
 
+/// Most files hold less, so that one call reads them.
+const RECORD_BYTES: usize = 1024;
+
+/// How many files stay open at most, whatever the system allows.
+const MOST_KEPT: u64 = 1024;
+
 /// A folder that is gone through again and again.
 ///
-/// One of the kernel's own proc file system stays open, and what is in it is opened relative to
-/// it: that spares looking the path up for every process. Nothing is allocated for an entry.
+/// One of the kernel's own proc file system stays open, and so do the files that are read in it:
+/// to open and close the file of a process takes longer than to have the kernel write it. Nothing
+/// is allocated for an entry that is read again.
 #[derive(Debug)]
 pub struct HostFolder {
     path: PathBuf,
     open: Option<File>,
     names: Vec<MaybeUninit<u8>>,
-    /// The path of a file in an entry, kept for its room.
-    relative: Vec<u8>,
+    files: Files,
 }
 
 impl HostFolder {
     /// Makes the folder at `path`, which need not be there.
     pub fn new(path: PathBuf) -> HostFolder {
-        HostFolder { path, open: None, names: Vec::new(), relative: Vec::new() }
+        HostFolder { path, open: None, names: Vec::new(), files: Files::new() }
     }
 
     /// Where it is.
@@ -48,13 +57,16 @@ impl HostFolder {
         &mut self,
         mut visit: impl FnMut(FolderEntry<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let folder = match self.open.take() {
-            Some(folder) => {
-                rustix::fs::seek(&folder, SeekFrom::Start(0))
-                    .map_err(|error| worded("read", &self.path, &error.into()))?;
-                folder
-            }
-            None => File::open(&self.path).map_err(|error| worded("open", &self.path, &error))?,
+        let failed = |doing, path: &Path, error: Errno| worded(doing, path, &error.into());
+        let folder = if let Some(folder) = self.open.take() {
+            rustix::fs::seek(&folder, SeekFrom::Start(0))
+                .map_err(|error| failed("read", &self.path, error))?;
+            folder
+        } else {
+            let folder = File::open(&self.path);
+            let folder = folder.map_err(|error| worded("open", &self.path, &error))?;
+            self.files.forget(is_kernels_own(&folder));
+            folder
         };
         self.names.resize(NAMES_BYTES, MaybeUninit::uninit());
         let mut names = RawDir::new(&folder, &mut self.names);
@@ -62,15 +74,55 @@ impl HostFolder {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(Errno::INTR) => continue,
-                Err(error) => return Err(worded("read", &self.path, &error.into()).into()),
+                Err(error) => return Err(failed("read", &self.path, error).into()),
             };
             let name = entry.file_name().to_bytes();
             if name != b"." && name != b".." {
-                visit(FolderEntry { name, folder: folder.as_fd(), relative: &mut self.relative })?;
+                visit(FolderEntry { name, folder: &folder, files: &mut self.files })?;
             }
         }
-        self.open = is_kernels_own(&folder).then_some(folder);
+        self.files.end_round();
+        self.open = (self.files.most_kept > 0).then_some(folder);
         Ok(())
+    }
+}
+
+/// The files of a folder's entries that stay open.
+#[derive(Debug)]
+struct Files {
+    /// By their paths below the folder.
+    kept: HashMap<Vec<u8>, KeptFile>,
+    most_kept: usize,
+    round: u64,
+    /// The path at hand, kept for its room.
+    path: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct KeptFile {
+    file: OwnedFd,
+    /// When it was last read.
+    round: u64,
+}
+
+impl Files {
+    fn new() -> Files {
+        Files { kept: HashMap::new(), most_kept: 0, round: 0, path: Vec::new() }
+    }
+
+    /// Begins anew with a folder of which files may be kept or not.
+    fn forget(&mut self, is_kernels_own: bool) {
+        self.kept.clear();
+        // Others need files too: three quarters of what the system allows are theirs.
+        let allowed = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let most = (allowed / 4).min(MOST_KEPT) as usize;
+        self.most_kept = if is_kernels_own { most } else { 0 };
+    }
+
+    /// Closes what has not been read in this round: it is there no more.
+    fn end_round(&mut self) {
+        self.kept.retain(|_, file| file.round == self.round);
+        self.round += 1;
     }
 }
 
@@ -78,8 +130,8 @@ impl HostFolder {
 #[derive(Debug)]
 pub struct FolderEntry<'a> {
     name: &'a [u8],
-    folder: BorrowedFd<'a>,
-    relative: &'a mut Vec<u8>,
+    folder: &'a File,
+    files: &'a mut Files,
 }
 
 impl FolderEntry<'_> {
@@ -96,37 +148,53 @@ impl FolderEntry<'_> {
     /// # Errors
     /// Whatever opening or reading fails with, as the kernel tells it.
     pub fn read_record(&mut self, file: &str, buffer: &mut Vec<u8>) -> io::Result<()> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(self.folder, self.relative(file), flags, Mode::empty())?;
-        let room = buffer.capacity().max(1024);
-        buffer.resize(room, 0);
-        let mut length = 0;
-        loop {
-            match rustix::io::read(&file, &mut buffer[length..]) {
-                Ok(n_read) => length += n_read,
-                Err(Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
+        self.set_path(file);
+        let files = &mut *self.files;
+        if let Some(kept) = files.kept.get_mut(&files.path) {
+            kept.round = files.round;
+            if read_record(&kept.file, buffer).is_ok() {
+                return Ok(());
             }
-            if length < buffer.len() {
-                break;
-            }
-            buffer.resize(2 * length, 0);
+            // The process has ended; another one may go by the same name now.
+            files.kept.remove(&files.path);
         }
-        buffer.truncate(length);
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let path = Path::new(std::ffi::OsStr::from_bytes(&files.path));
+        let file = rustix::fs::openat(self.folder, path, flags, Mode::empty())?;
+        read_record(&file, buffer)?;
+        if files.kept.len() < files.most_kept {
+            files.kept.insert(files.path.clone(), KeptFile { file, round: files.round });
+        }
         Ok(())
     }
 
     /// Whether `file` in this entry can be seen at all.
     pub fn shows(&mut self, file: &str) -> bool {
-        rustix::fs::statat(self.folder, self.relative(file), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+        self.set_path(file);
+        let path = Path::new(std::ffi::OsStr::from_bytes(&self.files.path));
+        rustix::fs::statat(self.folder, path, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
-    fn relative(&mut self, file: &str) -> &Path {
-        self.relative.clear();
-        self.relative.extend_from_slice(self.name);
-        self.relative.push(b'/');
-        self.relative.extend_from_slice(file.as_bytes());
-        Path::new(std::ffi::OsStr::from_bytes(self.relative))
+    fn set_path(&mut self, file: &str) {
+        let path = &mut self.files.path;
+        path.clear();
+        path.extend_from_slice(self.name);
+        path.push(b'/');
+        path.extend_from_slice(file.as_bytes());
+    }
+}
+
+fn read_record(file: impl AsFd, buffer: &mut Vec<u8>) -> io::Result<()> {
+    buffer.clear();
+    buffer.reserve(RECORD_BYTES);
+    loop {
+        let at = buffer.len() as u64;
+        match rustix::io::pread(&file, spare_capacity(buffer), at) {
+            Ok(_) if buffer.len() < buffer.capacity() => return Ok(()),
+            Ok(_) => buffer.reserve(buffer.len()),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 
@@ -177,6 +245,33 @@ mod tests {
                 .unwrap();
             assert!(found && folder.open.is_some());
         }
+    }
+
+    #[test]
+    fn files_stay_open_as_long_as_their_processes_are_there() {
+        let mut folder = HostFolder::new("/proc".into());
+        let mut cat = std::process::Command::new("cat");
+        let mut child = cat.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let path = format!("{}/stat", child.id()).into_bytes();
+        let mut buffer = Vec::new();
+        let mut visit = || {
+            let mut found = None;
+            folder
+                .visit(|mut entry| {
+                    if path.starts_with(entry.name()) && path[entry.name().len()] == b'/' {
+                        found = entry.read_record("stat", &mut buffer).ok();
+                    }
+                    Ok::<_, io::Error>(())
+                })
+                .unwrap();
+            (found.is_some(), folder.files.kept.contains_key(&path))
+        };
+        assert_eq!(visit(), (true, true));
+        assert_eq!(visit(), (true, true));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(visit(), (false, false));
+        assert!(String::from_utf8_lossy(&buffer).contains("(cat)"));
     }
 
     #[test]

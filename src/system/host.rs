@@ -9,10 +9,11 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::PROC_SUPER_MAGIC;
+use rustix::io::Errno;
 
 use super::{ErrorWords, HostFolder};
 
@@ -250,22 +251,17 @@ impl HostFile {
 }
 
 fn read_whole(file: &File, buffer: &mut Vec<u8>) -> io::Result<()> {
-    let room = buffer.capacity().max(4096);
-    buffer.resize(room, 0);
-    let mut length = 0;
+    buffer.clear();
+    buffer.reserve(4096);
     loop {
-        if length == buffer.len() {
-            buffer.resize(2 * length, 0);
-        }
-        match file.read_at(&mut buffer[length..], length as u64) {
-            Ok(0) => break,
-            Ok(n_read) => length += n_read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        let at = buffer.len() as u64;
+        match rustix::io::pread(file, spare_capacity(buffer), at) {
+            Ok(0) => return Ok(()),
+            Ok(_) if buffer.len() == buffer.capacity() => buffer.reserve(buffer.len()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
     }
-    buffer.truncate(length);
-    Ok(())
 }
 
 /// Whether a file or folder is of the proc file system, so that it is up to date however long it
