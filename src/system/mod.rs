@@ -25,7 +25,7 @@ pub use folder::{FolderEntry, HostFolder};
 pub use glob::{Glob, GlobError};
 pub use host::{DiskRoots, Host, HostFile, HostRoots, Root, environment_variable};
 pub use machine_status::MachineStatus;
-pub use portable::{PortableDisk, PortableMachine, PortableMemory};
+pub use portable::{BusyShares, PortableDisk, PortableMachine, PortableMemory, PortableProcessors};
 pub use random::Random;
 pub use rotating_file::{RotatingFile, Rotation};
 pub use space::SpaceUsage;

@@ -38,6 +38,50 @@ impl PortableMemory {
     }
 }
 
+/// How busy the processors are, as far as every system tells.
+pub struct PortableProcessors {
+    system: sysinfo::System,
+    read: Reading,
+}
+
+/// Whether there is a reading to compare the next one with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    None,
+    First,
+}
+
+/// The shares of the time in which processors did not idle, in percent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BusyShares {
+    /// Of each processor, in the system's order.
+    pub each: Vec<f64>,
+    /// Of all together.
+    pub all: f64,
+}
+
+impl PortableProcessors {
+    /// Makes a reader that has read nothing yet.
+    ///
+    /// # Errors
+    /// If the system does not let itself be read.
+    pub fn new() -> io::Result<PortableProcessors> {
+        let system = sysinfo::System::new().map_err(unreadable)?;
+        Ok(PortableProcessors { system, read: Reading::None })
+    }
+
+    /// Reads the shares since the last reading; none the first time.
+    pub fn read(&mut self) -> Option<BusyShares> {
+        self.system.refresh_cpu_usage();
+        let shares = BusyShares {
+            each: self.system.cpus().iter().map(|cpu| f64::from(cpu.usage())).collect(),
+            all: f64::from(self.system.global_cpu_usage()),
+        };
+        let last = std::mem::replace(&mut self.read, Reading::First);
+        (last == Reading::First).then_some(shares)
+    }
+}
+
 /// What the machine and its system are, as far as every system tells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PortableMachine {
