@@ -131,6 +131,10 @@ impl Input for DiskIo {
         let mut devices = Vec::with_capacity(self.last.len().max(8));
         self.read(|name, counters| devices.push((name, counters)))
             .map_err(|error| format!("error getting disk io info: {error}"))?;
+        let current: HashMap<_, _> = devices.iter().cloned().collect();
+        if current.len() < devices.len() {
+            keep_last_of_each(&mut devices);
+        }
         let now = self.system.clock.elapsed();
         let passed_ms = now.saturating_sub(self.last_at).as_millis();
         for (name, counters) in &devices {
@@ -143,8 +147,7 @@ impl Input for DiskIo {
             accumulator.add(metric.with_type(ValueType::Counter));
         }
         self.last_at = now;
-        self.last.clear();
-        self.last.extend(devices);
+        self.last = current;
         Ok(())
     }
 }
@@ -229,6 +232,14 @@ impl DiskIo {
         let wwid = wwid.strip_suffix('\n').unwrap_or(&wwid).to_owned();
         (!wwid.is_empty()).then_some(wwid)
     }
+}
+
+/// Leaves out all but the last line of a name that comes twice.
+fn keep_last_of_each(devices: &mut Vec<(CompactString, Counters)>) {
+    let mut seen = HashSet::with_capacity(devices.len());
+    devices.reverse();
+    devices.retain(|(name, _)| seen.insert(name.clone()));
+    devices.reverse();
 }
 
 /// The name of the device that a setting stands for: itself, or what a link leads to.

@@ -217,6 +217,19 @@ fn the_kernel_tells_model_and_serial_number_where_udev_does_not() {
 }
 
 #[test]
+fn of_a_name_that_comes_twice_the_last_line_counts() {
+    let place = Place::new(&[(
+        "proc/diskstats",
+        "8 0 a 1 0 0 0 0 0 0 0 0 0 0\n8 1 b 2 0 0 0 0 0 0 0 0 0 0\n8 0 a 3 0 0 0 0 0 0 0 0 0 0\n",
+    )]);
+    let metrics = place.gather(&mut *place.build(Config::default()));
+    let found = metrics.iter().map(|metric| (metric.tag("name"), metric.field("reads")));
+    let expected = [(Some("b"), 2), (Some("a"), 3)];
+    let expected = expected.map(|(name, reads)| (name, Value::Unsigned(reads)));
+    assert!(found.eq(expected.iter().map(|(name, reads)| (*name, Some(reads)))));
+}
+
+#[test]
 fn devices_with_several_paths_share_a_node() {
     for (device, node) in [
         ("nvme0c1n1", "nvme0n1"),
