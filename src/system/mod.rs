@@ -7,21 +7,28 @@ mod archives;
 mod clock;
 mod errno;
 pub mod fake;
+mod folder;
 mod glob;
 mod host;
+mod machine_status;
 mod portable;
 mod random;
 mod rotating_file;
+mod space;
 pub mod thread;
+mod udev;
 
 pub use archives::Archives;
 pub use clock::{Clock, RealClock, Waited};
 pub use errno::ErrorWords;
+pub use folder::{FolderEntry, HostFolder};
 pub use glob::{Glob, GlobError};
-pub use host::{Host, HostFile, HostRoots, Root, environment_variable};
-pub use portable::PortableMemory;
+pub use host::{DiskRoots, Host, HostFile, HostRoots, Root, environment_variable};
+pub use machine_status::MachineStatus;
+pub use portable::{BusyShares, PortableDisk, PortableMachine, PortableMemory, PortableProcessors};
 pub use random::Random;
 pub use rotating_file::{RotatingFile, Rotation};
+pub use space::SpaceUsage;
 
 use std::sync::Arc;
 

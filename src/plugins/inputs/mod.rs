@@ -1,12 +1,28 @@
 //! Plugins that bring metrics in.
 
 pub mod cpu;
+pub mod disk;
+pub mod diskio;
 pub mod exec;
 pub mod file;
+pub mod kernel;
 pub mod mem;
+pub mod processes;
+pub mod swap;
+pub mod system;
 
 use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
-pub static ALL: &[&Declaration<dyn Input>] =
-    &[&cpu::PLUGIN, &exec::PLUGIN, &file::PLUGIN, &mem::PLUGIN];
+pub static ALL: &[&Declaration<dyn Input>] = &[
+    &cpu::PLUGIN,
+    &disk::PLUGIN,
+    &diskio::PLUGIN,
+    &exec::PLUGIN,
+    &file::PLUGIN,
+    &kernel::PLUGIN,
+    &mem::PLUGIN,
+    &processes::PLUGIN,
+    &swap::PLUGIN,
+    &system::PLUGIN,
+];

@@ -4,6 +4,7 @@
 //! Telegraf's `inputs.cpu`; proc(5) for the meaning of the states.
 
 mod cores;
+mod portable;
 mod stat;
 
 use std::collections::HashMap;
@@ -49,6 +50,9 @@ impl Default for Config {
 
 impl Build<dyn Input> for Config {
     fn build(self, context: &Context<'_>) -> Result<Box<dyn Input>, BuildError> {
+        if !cfg!(target_os = "linux") {
+            return portable::build(self, &context.log);
+        }
         let system = context.system.clone();
         let mut cores = HashMap::new();
         if self.core_tags {
