@@ -127,7 +127,7 @@ impl Host {
 
     /// A file below `root` that is read again and again.
     pub fn file(&self, root: Root, path: impl AsRef<Path>) -> HostFile {
-        HostFile { path: self.path(root, path), open: None }
+        HostFile::new(self.path(root, path))
     }
 
     /// The name of this host, as `uname -n` gives it.
@@ -158,6 +158,11 @@ pub struct HostFile {
 }
 
 impl HostFile {
+    /// Makes the file at `path`, which need not be there.
+    pub fn new(path: PathBuf) -> HostFile {
+        HostFile { path, open: None }
+    }
+
     /// Reads the whole file into `buffer`, replacing what was there.
     ///
     /// # Errors
