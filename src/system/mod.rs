@@ -13,6 +13,7 @@ mod links;
 mod portable;
 mod random;
 mod rotating_file;
+mod sockets;
 pub mod thread;
 
 pub use archives::Archives;

@@ -5,10 +5,18 @@ pub mod exec;
 pub mod file;
 pub mod mem;
 pub mod net;
+pub mod netstat;
 pub mod nstat;
 
 use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
-pub static ALL: &[&Declaration<dyn Input>] =
-    &[&cpu::PLUGIN, &exec::PLUGIN, &file::PLUGIN, &mem::PLUGIN, &net::PLUGIN, &nstat::PLUGIN];
+pub static ALL: &[&Declaration<dyn Input>] = &[
+    &cpu::PLUGIN,
+    &exec::PLUGIN,
+    &file::PLUGIN,
+    &mem::PLUGIN,
+    &net::PLUGIN,
+    &netstat::PLUGIN,
+    &nstat::PLUGIN,
+];
