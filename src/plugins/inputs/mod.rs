@@ -3,6 +3,7 @@
 pub mod cpu;
 pub mod exec;
 pub mod file;
+pub mod internal;
 pub mod mem;
 pub mod net;
 pub mod netstat;
@@ -15,6 +16,7 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &cpu::PLUGIN,
     &exec::PLUGIN,
     &file::PLUGIN,
+    &internal::PLUGIN,
     &mem::PLUGIN,
     &net::PLUGIN,
     &netstat::PLUGIN,
