@@ -11,8 +11,8 @@ use super::naming::Naming;
 use super::options::{StartupErrorBehavior, TimeSource};
 use crate::metric::{Metric, Timestamp};
 use crate::plugin::{
-    Accumulator, Counter, Deliver, Input, PluginError, PluginLog, ServiceAccumulator, StartError,
-    Statistics,
+    Accumulator, AverageTime, Counter, Deliver, Input, PluginError, PluginLog, ServiceAccumulator,
+    StartError, Statistics,
 };
 use crate::system::System;
 
@@ -77,10 +77,12 @@ enum Start {
 #[derive(Debug)]
 struct InputCounters {
     metrics_gathered: Counter,
+    /// Rounds that ended with an error; the log counts those that were only reported, too.
     gather_errors: Counter,
-    gather_time_ns: Counter,
+    gather_time_ns: AverageTime,
     gather_timeouts: Counter,
     startup_errors: Counter,
+    failures: Counter,
 }
 
 impl RunningInput {
@@ -93,19 +95,15 @@ impl RunningInput {
         shape: InputShape,
         statistics: &Statistics,
     ) -> RunningInput {
-        let name = log.name().trim_start_matches("inputs.");
-        let (name, alias) = name.split_once("::").unwrap_or((name, ""));
-        let mut tags = vec![("input", name)];
-        if !alias.is_empty() {
-            tags.push(("alias", alias));
-        }
-        let counter = |field| statistics.counter("gather", field, &tags);
+        let own = statistics.of_plugin(log.name());
+        let log = log.counting_errors(own.counter("errors"));
         let counters = InputCounters {
-            metrics_gathered: counter("metrics_gathered"),
-            gather_errors: counter("errors"),
-            gather_time_ns: counter("gather_time_ns"),
-            gather_timeouts: counter("gather_timeouts"),
-            startup_errors: counter("startup_errors"),
+            metrics_gathered: own.counter("metrics_gathered"),
+            gather_errors: own.counter("gather_errors"),
+            gather_time_ns: own.average_time("gather_time_ns"),
+            gather_timeouts: own.counter("gather_timeouts"),
+            startup_errors: own.counter("startup_errors"),
+            failures: statistics.gather_failures(),
         };
         RunningInput {
             input,
@@ -160,7 +158,7 @@ impl RunningInput {
 
     /// Counts a start that failed as an error of the round that needed it.
     pub fn report_start(&self, error: &StartError) {
-        self.counters.gather_errors.add(1);
+        self.counters.failures.add(1);
         self.log.debug(format_args!("Left out: {error}"));
     }
 
@@ -217,12 +215,14 @@ impl RunningInput {
         drop(accumulator);
         target.end(clock.now());
         let took = clock.elapsed().saturating_sub(began);
-        self.counters.gather_time_ns.set(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
-        match result {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => self.report(&error),
-            Err(panic) => self.report(&format!("panicked: {}", panic_message(&panic)).into()),
-        }
+        self.counters.gather_time_ns.add(took);
+        let error = match result {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error,
+            Err(panic) => format!("panicked: {}", panic_message(&panic)).into(),
+        };
+        self.counters.gather_errors.add(1);
+        self.report(&error);
     }
 
     fn report(&self, error: &PluginError) {
@@ -266,7 +266,7 @@ struct ErrorDelivery {
 
 impl ErrorDelivery {
     fn report(&self, error: &dyn std::error::Error) {
-        self.counters.gather_errors.add(1);
+        self.counters.failures.add(1);
         self.log.error(format_args!("Error in plugin: {error}"));
     }
 }

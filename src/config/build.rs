@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::errors::{ConfigError, Problem};
 use super::general::{self, Noticed};
+use super::instance::instance_name;
 use super::sections::{Role, Section};
 use super::selector::{Selector, check_labels};
 use crate::agent::filter::{Filter, FilterError};
@@ -100,6 +101,7 @@ pub(super) struct Builder<'a> {
 struct Common {
     log: PluginLog,
     filter: Filter,
+    statistics: Statistics,
 }
 
 impl Builder<'_> {
@@ -207,7 +209,7 @@ impl Builder<'_> {
             timing,
             options.startup_error_behavior,
             shape,
-            self.statistics,
+            &common.statistics,
         ));
         true
     }
@@ -246,7 +248,7 @@ impl Builder<'_> {
             options.startup_error_behavior,
             common.filter,
             Naming::new(naming, Vec::new()),
-            self.statistics,
+            &common.statistics,
         ));
         true
     }
@@ -313,7 +315,10 @@ impl Builder<'_> {
             "" => plugin.clone(),
             alias => format!("{plugin}::{alias}"),
         };
-        let log = PluginLog::new(name.as_str());
+        let instance = instance_name(&name, &section.table);
+        let statistics = self.statistics.of_instance(instance);
+        let errors = statistics.of_plugin(&name).counter("errors");
+        let log = PluginLog::new(name.as_str()).counting_errors(errors);
         let filter = match general::read_filter(&plugin, &section.table, &mut self.noticed) {
             Ok(options) => {
                 Filter::new(&options, &self.system.clock, &log).unwrap_or_else(|error| {
@@ -337,7 +342,7 @@ impl Builder<'_> {
             Ok(None) => {}
             Err(()) => log.error(format_args!("invalid log-level {:?}", identity.log_level)),
         }
-        Common { log, filter }
+        Common { log, filter, statistics }
     }
 
     /// Builds the plugin itself; what is wrong with it goes to the errors.

@@ -11,6 +11,7 @@ mod build;
 pub mod environment;
 pub mod errors;
 mod general;
+mod instance;
 mod load;
 pub mod sample;
 mod sections;

@@ -27,7 +27,7 @@ pub use error::{BuildError, ConnectError, PluginError, Rejection, StartError, Wr
 pub use log::PluginLog;
 pub use patterns::Patterns;
 pub use quote::Quoted;
-pub use statistics::{Counter, Statistic, Statistics};
+pub use statistics::{AverageTime, Counter, Number, PluginStatistics, Statistic, Statistics};
 pub use time_layout::{TimeLayout, TimeParseError};
 
 use crate::metric::Metric;

@@ -184,9 +184,9 @@ fn finish(arguments: &Arguments, ended: &Ended, statistics: &Statistics) -> Resu
     if arguments.mode == RunMode::Daemon {
         return Ok(());
     }
-    let gather_errors = total(statistics, "gather", "errors");
-    if gather_errors > 0 {
-        return Err(CliError::InputsFailed(gather_errors));
+    let gather_failures = statistics.gather_failures().get();
+    if gather_failures > 0 {
+        return Err(CliError::InputsFailed(gather_failures));
     }
     let unwritten: usize = ended.unwritten.iter().map(|(_, metrics)| metrics.len()).sum();
     let given_up = total(statistics, "write", "metrics_rejected")
@@ -200,5 +200,5 @@ fn finish(arguments: &Arguments, ended: &Ended, statistics: &Statistics) -> Resu
 fn total(statistics: &Statistics, measurement: &str, field: &str) -> u64 {
     let all = statistics.all();
     let matching = all.iter().filter(|each| each.measurement == measurement && each.field == field);
-    matching.map(|each| each.counter.get()).sum()
+    matching.map(|each| each.number.take()).sum()
 }

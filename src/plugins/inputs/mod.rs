@@ -5,8 +5,12 @@ pub mod disk;
 pub mod diskio;
 pub mod exec;
 pub mod file;
+pub mod internal;
 pub mod kernel;
 pub mod mem;
+pub mod net;
+pub mod netstat;
+pub mod nstat;
 pub mod processes;
 pub mod swap;
 pub mod system;
@@ -20,8 +24,12 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &diskio::PLUGIN,
     &exec::PLUGIN,
     &file::PLUGIN,
+    &internal::PLUGIN,
     &kernel::PLUGIN,
     &mem::PLUGIN,
+    &net::PLUGIN,
+    &netstat::PLUGIN,
+    &nstat::PLUGIN,
     &processes::PLUGIN,
     &swap::PLUGIN,
     &system::PLUGIN,
