@@ -11,6 +11,7 @@
 mod accumulator;
 mod context;
 mod declaration;
+mod deprecation;
 mod error;
 pub mod glob;
 mod log;
@@ -23,6 +24,7 @@ mod time_layout;
 pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
 pub use context::{Context, Formats};
 pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind};
+pub use deprecation::DeprecatedOption;
 pub use error::{BuildError, ConnectError, PluginError, Rejection, StartError, WriteError};
 pub use log::PluginLog;
 pub use patterns::Patterns;

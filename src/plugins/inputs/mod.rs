@@ -8,6 +8,7 @@ pub mod file;
 pub mod internal;
 pub mod kernel;
 pub mod mem;
+pub mod mock;
 pub mod net;
 pub mod netstat;
 pub mod nstat;
@@ -27,6 +28,7 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &internal::PLUGIN,
     &kernel::PLUGIN,
     &mem::PLUGIN,
+    &mock::PLUGIN,
     &net::PLUGIN,
     &netstat::PLUGIN,
     &nstat::PLUGIN,
