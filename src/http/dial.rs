@@ -43,6 +43,13 @@ impl LocalAddress {
     }
 }
 
+impl LocalAddress {
+    /// Address and port.
+    pub fn socket_address(self) -> SocketAddr {
+        self.0
+    }
+}
+
 /// Connects to the first address of a host that answers.
 pub(super) fn dial_tcp(
     url: &Url,

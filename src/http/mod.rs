@@ -21,6 +21,8 @@ mod head;
 mod headers;
 mod oauth2;
 mod proxy;
+#[cfg(test)]
+pub(crate) mod recorder;
 mod secret;
 mod server;
 mod status;

@@ -13,6 +13,7 @@ mod context;
 mod declaration;
 mod error;
 pub mod glob;
+pub mod http_options;
 mod log;
 mod patterns;
 mod quote;
@@ -22,7 +23,7 @@ mod time_layout;
 
 pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
 pub use context::{Context, Formats};
-pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind};
+pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind, SharedOptions};
 pub use error::{BuildError, ConnectError, PluginError, Rejection, StartError, WriteError};
 pub use log::PluginLog;
 pub use patterns::Patterns;

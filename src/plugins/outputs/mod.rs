@@ -2,9 +2,11 @@
 
 pub mod discard;
 pub mod file;
+pub mod influxdb;
 pub mod kafka;
 
 use crate::plugin::{Declaration, Output};
 
 /// Every output, sorted by name.
-pub static ALL: &[&Declaration<dyn Output>] = &[&discard::PLUGIN, &file::PLUGIN, &kafka::PLUGIN];
+pub static ALL: &[&Declaration<dyn Output>] =
+    &[&discard::PLUGIN, &file::PLUGIN, &influxdb::PLUGIN, &kafka::PLUGIN];
