@@ -3,10 +3,11 @@
 pub mod discard;
 pub mod file;
 pub mod influxdb;
+pub mod influxdb_v2;
 pub mod kafka;
 
 use crate::plugin::{Declaration, Output};
 
 /// Every output, sorted by name.
 pub static ALL: &[&Declaration<dyn Output>] =
-    &[&discard::PLUGIN, &file::PLUGIN, &influxdb::PLUGIN, &kafka::PLUGIN];
+    &[&discard::PLUGIN, &file::PLUGIN, &influxdb::PLUGIN, &influxdb_v2::PLUGIN, &kafka::PLUGIN];
