@@ -6,12 +6,14 @@
 //!
 //! The modules in reading order: a [`metric`] is a plain value; [`system`] is the machine it comes
 //! from; [`plugin`] is the contract between the plugins in [`plugins`] and the engine in
-//! [`agent`]; [`config`] turns a `telegraf.conf` into what the engine runs. [`kafka`] alone knows
-//! the Kafka client; [`sink`] is the consumer program; [`cli`] holds both command lines.
+//! [`agent`]; [`config`] turns a `telegraf.conf` into what the engine runs. [`http`] alone knows HTTP
+//! and TLS, and [`kafka`] alone
+//! knows the Kafka client; [`sink`] is the consumer program; [`cli`] holds both command lines.
 
 pub mod agent;
 pub mod cli;
 pub mod config;
+pub mod http;
 pub mod kafka;
 pub mod metric;
 pub mod plugin;

@@ -1,6 +1,6 @@
 //! What a plugin is built with.
 
-use super::settings::Table;
+use super::settings::{Data, Table, Value};
 use super::{BuildError, Declaration, Parser, PluginLog, Serializer, Statistics};
 use crate::system::System;
 
@@ -75,6 +75,28 @@ impl<'a> Context<'a> {
                 self.formats.serializers.iter().map(|s| s.name),
             )),
         }
+    }
+
+    /// Builds a serializer whose format and options are the plugin's own choice, for outputs that
+    /// speak one format only.
+    ///
+    /// # Errors
+    /// If there is no such format, or its options are wrong.
+    pub fn fixed_serializer(
+        &self,
+        format: &str,
+        options: impl IntoIterator<Item = (&'static str, Data)>,
+    ) -> Result<Box<dyn Serializer>, BuildError> {
+        let Table { file, section, position, .. } = self.settings;
+        let mut settings = Table::new(file.clone(), section.clone(), *position);
+        for (key, data) in options {
+            settings.push(key, *position, Value { position: *position, data });
+        }
+        let data = Data::String { text: format.to_owned(), substituted: false };
+        settings.push("data_format", *position, Value { position: *position, data });
+        let (system, log) = (self.system.clone(), self.log.clone());
+        Context::new(system, log, self.statistics.clone(), &settings, self.formats)
+            .serializer(format)
     }
 
     fn format(&self, default_format: &str) -> Result<String, BuildError> {

@@ -14,6 +14,7 @@ mod declaration;
 mod deprecation;
 mod error;
 pub mod glob;
+pub mod http_options;
 mod log;
 mod patterns;
 mod quote;
@@ -23,7 +24,7 @@ mod time_layout;
 
 pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
 pub use context::{Context, Formats};
-pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind};
+pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind, SharedOptions};
 pub use deprecation::DeprecatedOption;
 pub use error::{BuildError, ConnectError, PluginError, Rejection, StartError, WriteError};
 pub use log::PluginLog;

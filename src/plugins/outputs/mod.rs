@@ -2,9 +2,19 @@
 
 pub mod discard;
 pub mod file;
+pub mod http;
+pub mod influxdb;
+pub mod influxdb_v2;
 pub mod kafka;
 
 use crate::plugin::{Declaration, Output};
 
 /// Every output, sorted by name.
-pub static ALL: &[&Declaration<dyn Output>] = &[&discard::PLUGIN, &file::PLUGIN, &kafka::PLUGIN];
+pub static ALL: &[&Declaration<dyn Output>] = &[
+    &discard::PLUGIN,
+    &file::PLUGIN,
+    &http::PLUGIN,
+    &influxdb::PLUGIN,
+    &influxdb_v2::PLUGIN,
+    &kafka::PLUGIN,
+];
