@@ -13,11 +13,13 @@ mod context;
 mod declaration;
 mod error;
 pub mod glob;
+pub mod go;
 mod log;
 mod patterns;
 mod quote;
 pub mod settings;
 mod statistics;
+mod time_format;
 mod time_layout;
 
 pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
@@ -28,6 +30,7 @@ pub use log::PluginLog;
 pub use patterns::Patterns;
 pub use quote::Quoted;
 pub use statistics::{Counter, Statistic, Statistics};
+pub use time_format::{TimeError, TimeFormat, UnknownZone, WrittenTime, time_zone};
 pub use time_layout::{TimeLayout, TimeParseError};
 
 use crate::metric::Metric;

@@ -4,7 +4,6 @@
 //! Telegraf's `json` parser.
 
 mod query;
-mod time;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,14 +15,13 @@ use serde_json::Value as Json;
 
 use crate::metric::{Metric, PlainFloat, Timestamp, Value};
 use crate::plugin::{
-    Build, BuildError, Context, Declaration, Parser, Patterns, PluginError, PluginLog,
+    Build, BuildError, Context, Declaration, Parser, Patterns, PluginError, PluginLog, TimeError,
+    TimeFormat, WrittenTime,
 };
 use crate::system::Clock;
 
 use query::Query;
 pub use query::QueryError;
-pub use time::TimeError;
-use time::TimeFormat;
 
 /// The parser as the table lists it.
 pub static PLUGIN: Declaration<dyn Parser> =
@@ -91,6 +89,15 @@ impl Build<dyn Parser> for Config {
             clock: context.system.clock.clone(),
             log: context.log.clone(),
         }))
+    }
+}
+
+/// All numbers of a document are floats here, as they are in the original.
+fn written_time(value: &Json) -> Result<WrittenTime<'_>, TimeError> {
+    match value {
+        Json::Number(number) => number.as_f64().map(WrittenTime::Float).ok_or(TimeError::Number),
+        Json::String(text) => Ok(WrittenTime::Text(text)),
+        _ => Err(TimeError::Type),
     }
 }
 
@@ -202,7 +209,8 @@ impl JsonParser {
             key => {
                 let format = self.time_format.as_ref().ok_or(JsonError::NoTimeFormat)?;
                 let value = values.remove(key).ok_or(JsonError::NoTime)?;
-                format.read(value, &self.zone, now).map_err(JsonError::Time)?
+                let written = written_time(value).map_err(JsonError::Time)?;
+                format.read(written, &self.zone, now).map_err(JsonError::Time)?
             }
         };
         let mut metric = Metric::new(name, time);
