@@ -2,10 +2,11 @@
 
 pub mod converter;
 pub mod filter;
+pub mod regex;
 pub mod rename;
 
 use crate::plugin::{Declaration, Processor};
 
 /// Every processor, sorted by name.
 pub static ALL: &[&Declaration<dyn Processor>] =
-    &[&converter::PLUGIN, &filter::PLUGIN, &rename::PLUGIN];
+    &[&converter::PLUGIN, &filter::PLUGIN, &regex::PLUGIN, &rename::PLUGIN];
