@@ -17,7 +17,9 @@ mod log;
 mod patterns;
 mod quote;
 pub mod settings;
+mod shown;
 mod statistics;
+pub mod template;
 mod time_layout;
 
 pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
@@ -27,6 +29,7 @@ pub use error::{BuildError, ConnectError, PluginError, Rejection, StartError, Wr
 pub use log::PluginLog;
 pub use patterns::Patterns;
 pub use quote::Quoted;
+pub use shown::{Shown, ShownFloat};
 pub use statistics::{Counter, Statistic, Statistics};
 pub use time_layout::{TimeLayout, TimeParseError};
 
