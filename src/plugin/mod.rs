@@ -18,7 +18,9 @@ mod log;
 mod patterns;
 mod quote;
 pub mod settings;
+mod shown;
 mod statistics;
+pub mod template;
 mod time_format;
 mod time_layout;
 
@@ -32,6 +34,7 @@ pub use json_path::{JsonPath, JsonPathError};
 pub use log::PluginLog;
 pub use patterns::Patterns;
 pub use quote::Quoted;
+pub use shown::{Shown, ShownFloat};
 pub use statistics::{Counter, Statistic, Statistics};
 pub use time_format::{TimeError, TimeFormat, TimeValue, UnknownTimeZone, time_zone};
 pub use time_layout::{TimeLayout, TimeParseError};
