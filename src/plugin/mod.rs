@@ -13,6 +13,7 @@ mod context;
 mod declaration;
 mod error;
 pub mod glob;
+pub mod go;
 mod json_path;
 mod log;
 mod patterns;
@@ -36,7 +37,7 @@ pub use patterns::Patterns;
 pub use quote::Quoted;
 pub use shown::{Shown, ShownFloat};
 pub use statistics::{Counter, Statistic, Statistics};
-pub use time_format::{TimeError, TimeFormat, TimeValue, UnknownTimeZone, time_zone};
+pub use time_format::{TimeError, TimeFormat, UnknownZone, WrittenTime, time_zone};
 pub use time_layout::{TimeLayout, TimeParseError};
 
 use crate::metric::Metric;

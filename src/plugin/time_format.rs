@@ -1,4 +1,5 @@
-//! Times in data, their form told by one of the words or layouts that Telegraf's options take.
+//! Times in data, in one of the formats that options such as `timestamp_format` name: `unix`,
+//! `unix_ms`, `unix_us`, `unix_ns`, the same four beginning with `timestamp_tz`, or a layout.
 //!
 //! # References
 //! Telegraf's `internal.ParseTimestamp`.
@@ -6,7 +7,7 @@
 use jiff::tz::TimeZone;
 
 use super::{TimeLayout, TimeParseError};
-use crate::metric::Timestamp;
+use crate::metric::{Timestamp, Value};
 
 /// How a time is written.
 #[derive(Debug, Clone)]
@@ -22,34 +23,30 @@ enum Kind {
     Layout(TimeLayout),
 }
 
-/// A time as it stands in the data.
+/// A time as it stands in data.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum TimeValue<'v> {
+pub enum WrittenTime<'a> {
     /// A text.
-    Text(&'v str),
-    /// A number with a point, as all numbers of JSON are.
+    Text(&'a str),
+    /// A number.
     Float(f64),
     /// A whole number.
     Integer(i64),
-    /// Something else, which no format takes.
-    Other,
 }
 
-/// A time zone that this machine does not know.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown time zone {0}")]
-pub struct UnknownTimeZone(String);
+impl<'a> TryFrom<&'a Value> for WrittenTime<'a> {
+    type Error = TimeError;
 
-/// Finds a time zone by the name that an option gives it: that of the zone data, `Local`, or
-/// `UTC`, which an empty name means as well.
-///
-/// # Errors
-/// If the zone data has no such zone.
-pub fn time_zone(name: &str) -> Result<TimeZone, UnknownTimeZone> {
-    match name {
-        "" | "UTC" => Ok(TimeZone::UTC),
-        "Local" => Ok(TimeZone::system()),
-        name => TimeZone::get(name).map_err(|_| UnknownTimeZone(name.to_owned())),
+    fn try_from(value: &'a Value) -> Result<WrittenTime<'a>, TimeError> {
+        match value {
+            Value::String(text) => Ok(WrittenTime::Text(text)),
+            Value::Float(value) => Ok(WrittenTime::Float(*value)),
+            Value::Integer(value) => Ok(WrittenTime::Integer(*value)),
+            Value::Unsigned(value) => {
+                i64::try_from(*value).map(WrittenTime::Integer).map_err(|_| TimeError::Range)
+            }
+            Value::Boolean(_) => Err(TimeError::Type),
+        }
     }
 }
 
@@ -70,9 +67,25 @@ pub enum TimeError {
     Layout(TimeParseError),
 }
 
+/// The time zone that an option names: `Local`, an IANA name, or nothing for UTC.
+///
+/// # Errors
+/// If the machine knows no such zone.
+pub fn time_zone(name: &str) -> Result<TimeZone, UnknownZone> {
+    match name {
+        "" | "UTC" => Ok(TimeZone::UTC),
+        "Local" => Ok(TimeZone::system()),
+        name => TimeZone::get(name).map_err(|_| UnknownZone(name.to_owned())),
+    }
+}
+
+/// A name that is none of a time zone on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown time zone {0}")]
+pub struct UnknownZone(String);
+
 impl TimeFormat {
-    /// Takes `unix`, `unix_ms`, `unix_us`, `unix_ns`, the same with `timestamp_tz` for `unix` for
-    /// times counted on local clocks, the name of a layout, or a layout.
+    /// Compiles a format; whatever is none of the words above is a layout or the name of one.
     pub fn new(format: &str) -> TimeFormat {
         let unit = |suffix: &str| match suffix {
             "" => Some(1_000_000_000),
@@ -81,22 +94,22 @@ impl TimeFormat {
             "_ns" => Some(1),
             _ => None,
         };
-        if let Some(unit_nanos) = format.strip_prefix("unix").and_then(unit) {
-            TimeFormat(Kind::Unix { unit_nanos })
+        TimeFormat(if let Some(unit_nanos) = format.strip_prefix("unix").and_then(unit) {
+            Kind::Unix { unit_nanos }
         } else if let Some(unit_nanos) = format.strip_prefix("timestamp_tz").and_then(unit) {
-            TimeFormat(Kind::UnixInZone { unit_nanos })
+            Kind::UnixInZone { unit_nanos }
         } else {
-            TimeFormat(Kind::Layout(TimeLayout::new_or_named(format)))
-        }
+            Kind::Layout(TimeLayout::new_or_named(format))
+        })
     }
 
     /// Reads a time; one without a zone is in `zone`, one without a year in that of `now`.
     ///
     /// # Errors
-    /// If the value is no time of this format.
+    /// If it is not of this format, or outside the years that nanoseconds in 64 bits reach.
     pub fn read(
         &self,
-        value: TimeValue<'_>,
+        value: WrittenTime<'_>,
         zone: &TimeZone,
         now: Timestamp,
     ) -> Result<Timestamp, TimeError> {
@@ -107,7 +120,7 @@ impl TimeFormat {
                 let offset = zone.to_offset(civil(time)).seconds();
                 Ok(Timestamp::from_nanos(time.nanos() - i64::from(offset) * 1_000_000_000))
             }
-            (Kind::Layout(layout), TimeValue::Text(text)) => {
+            (Kind::Layout(layout), WrittenTime::Text(text)) => {
                 let year = civil(now).to_zoned(TimeZone::UTC).year();
                 layout.parse(text, zone, year).map_err(TimeError::Layout)
             }
@@ -122,12 +135,11 @@ fn civil(time: Timestamp) -> jiff::Timestamp {
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 
-fn unix(value: TimeValue<'_>, unit_nanos: i64) -> Result<Timestamp, TimeError> {
+fn unix(value: WrittenTime<'_>, unit_nanos: i64) -> Result<Timestamp, TimeError> {
     match value {
-        TimeValue::Integer(whole) => nanos(whole, unit_nanos, 0),
-        TimeValue::Float(number) => from_float(number, unit_nanos),
-        TimeValue::Text(text) => from_text(text, unit_nanos),
-        TimeValue::Other => Err(TimeError::Type),
+        WrittenTime::Float(value) => from_float(value, unit_nanos),
+        WrittenTime::Text(text) => from_text(text, unit_nanos),
+        WrittenTime::Integer(value) => nanos(value, unit_nanos, 0),
     }
 }
 
@@ -207,10 +219,9 @@ fn nanos(whole: i64, unit_nanos: i64, part: i64) -> Result<Timestamp, TimeError>
 
 #[cfg(test)]
 mod tests {
-    use super::TimeValue::{Float, Integer, Other, Text};
     use super::*;
 
-    fn read(format: &str, value: TimeValue<'_>) -> Result<i64, TimeError> {
+    fn read(format: &str, value: WrittenTime<'_>) -> Result<i64, TimeError> {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         let now = Timestamp::from_seconds(1_700_000_000);
         TimeFormat::new(format).read(value, &zone, now).map(Timestamp::nanos)
@@ -218,6 +229,7 @@ mod tests {
 
     #[test]
     fn numbers_and_texts_are_read_in_their_unit() {
+        use WrittenTime::{Float, Integer, Text};
         for (format, value, nanos) in [
             ("unix", Integer(1_700_000_000), 1_700_000_000_000_000_000),
             ("unix", Float(1_700_000_000.5), 1_700_000_000_500_000_000),
@@ -229,8 +241,10 @@ mod tests {
             ("unix", Text("-0.25"), -250_000_000),
             ("unix", Text("1e3"), 1_000_000_000_000),
             ("unix_ms", Integer(1_700_000_000_123), 1_700_000_000_123_000_000),
+            ("unix_ms", Float(1_700_000_000_123.0), 1_700_000_000_123_000_000),
             ("unix_us", Text("1.5"), 1_500),
             ("unix_ns", Text("1700000000123456789"), 1_700_000_000_123_456_789),
+            ("unix_ns", Integer(-1), -1),
             ("timestamp_tz", Integer(1_700_000_000), 1_699_996_400_000_000_000),
             ("2006-01-02 15:04:05", Text("2023-11-14 23:13:20"), 1_700_000_000_000_000_000),
             ("RFC3339", Text("2023-11-14T22:13:20Z"), 1_700_000_000_000_000_000),
@@ -241,12 +255,15 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
+        use WrittenTime::{Float, Integer, Text};
         assert_eq!(read("unix", Text("x")), Err(TimeError::Number));
         assert_eq!(read("unix", Text("")), Err(TimeError::Number));
-        assert_eq!(read("unix", Other), Err(TimeError::Type));
         assert_eq!(read("unix", Float(1e18)), Err(TimeError::Range));
         assert_eq!(read("unix", Float(1e300)), Err(TimeError::Range));
+        assert_eq!(read("unix", Integer(i64::MAX)), Err(TimeError::Range));
         assert_eq!(read("2006", Integer(2006)), Err(TimeError::Type));
         assert!(matches!(read("2006", Text("x")), Err(TimeError::Layout(_))));
+        assert_eq!(WrittenTime::try_from(&Value::Boolean(true)), Err(TimeError::Type));
+        assert_eq!(WrittenTime::try_from(&Value::Unsigned(u64::MAX)), Err(TimeError::Range));
     }
 }

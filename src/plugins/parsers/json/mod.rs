@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use crate::metric::{Metric, PlainFloat, Timestamp, Value};
 use crate::plugin::{
     Build, BuildError, Context, Declaration, JsonPath, Parser, Patterns, PluginError, PluginLog,
-    TimeError, TimeFormat, TimeValue, time_zone,
+    TimeError, TimeFormat, WrittenTime, time_zone,
 };
 use crate::system::Clock;
 
@@ -89,6 +89,15 @@ impl Build<dyn Parser> for Config {
             clock: context.system.clock.clone(),
             log: context.log.clone(),
         }))
+    }
+}
+
+/// All numbers of a document are floats here, as they are in the original.
+fn written_time(value: &Json) -> Result<WrittenTime<'_>, TimeError> {
+    match value {
+        Json::Number(number) => number.as_f64().map(WrittenTime::Float).ok_or(TimeError::Number),
+        Json::String(text) => Ok(WrittenTime::Text(text)),
+        _ => Err(TimeError::Type),
     }
 }
 
@@ -191,7 +200,8 @@ impl JsonParser {
             key => {
                 let format = self.time_format.as_ref().ok_or(JsonError::NoTimeFormat)?;
                 let value = values.remove(key).ok_or(JsonError::NoTime)?;
-                format.read(time_value(value), &self.zone, now).map_err(JsonError::Time)?
+                let written = written_time(value).map_err(JsonError::Time)?;
+                format.read(written, &self.zone, now).map_err(JsonError::Time)?
             }
         };
         let mut metric = Metric::new(name, time);
@@ -218,14 +228,6 @@ impl JsonParser {
 
 fn matches(patterns: &Option<Patterns>, key: &str) -> bool {
     patterns.as_ref().is_some_and(|patterns| patterns.match_any(key))
-}
-
-fn time_value(value: &Json) -> TimeValue<'_> {
-    match value {
-        Json::String(text) => TimeValue::Text(text),
-        Json::Number(number) => number.as_f64().map_or(TimeValue::Other, TimeValue::Float),
-        _ => TimeValue::Other,
-    }
 }
 
 fn tag_text(value: &Json) -> CompactString {
