@@ -3,8 +3,6 @@
 //! # References
 //! Telegraf's `json` parser.
 
-mod query;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,13 +13,10 @@ use serde_json::Value as Json;
 
 use crate::metric::{Metric, PlainFloat, Timestamp, Value};
 use crate::plugin::{
-    Build, BuildError, Context, Declaration, Parser, Patterns, PluginError, PluginLog, TimeError,
-    TimeFormat, WrittenTime,
+    Build, BuildError, Context, Declaration, JsonPath, Parser, Patterns, PluginError, PluginLog,
+    TimeError, TimeFormat, WrittenTime, time_zone,
 };
 use crate::system::Clock;
-
-use query::Query;
-pub use query::QueryError;
 
 /// The parser as the table lists it.
 pub static PLUGIN: Declaration<dyn Parser> =
@@ -69,22 +64,27 @@ impl Default for Config {
 
 impl Build<dyn Parser> for Config {
     fn build(self, context: &Context<'_>) -> Result<Box<dyn Parser>, BuildError> {
-        let section = &context.settings().section;
-        let input = section.split('.').nth(1).unwrap_or_default();
-        let name = if self.metric_name.is_empty() { input } else { &self.metric_name };
+        let name = match self.metric_name.as_str() {
+            "" => context.plugin_name(),
+            name => name,
+        };
         Ok(Box::new(JsonParser {
             name: name.into(),
             tags: patterns("tag_keys", &self.tag_keys)?,
             strings: patterns("json_string_fields", &self.json_string_fields)?,
             query: match self.json_query.as_str() {
                 "" => None,
-                path => Some(Query::new(path).map_err(BuildError::invalid)?),
+                path => Some(
+                    JsonPath::new(path)
+                        .map_err(|error| BuildError::invalid(format!("json_query: {error}")))?,
+                ),
             },
             time_format: match self.json_time_format.as_str() {
                 "" => None,
                 format => Some(TimeFormat::new(format)),
             },
-            zone: zone(&self.json_timezone)?,
+            zone: time_zone(&self.json_timezone)
+                .map_err(|error| BuildError::invalid(format!("invalid timezone: {error}")))?,
             config: self,
             clock: context.system.clock.clone(),
             log: context.log.clone(),
@@ -103,15 +103,6 @@ fn written_time(value: &Json) -> Result<WrittenTime<'_>, TimeError> {
 
 fn patterns(option: &str, patterns: &[String]) -> Result<Option<Patterns>, BuildError> {
     Patterns::new(patterns).map_err(|error| BuildError::invalid(format!("{option}: {error}")))
-}
-
-fn zone(name: &str) -> Result<TimeZone, BuildError> {
-    match name {
-        "" | "UTC" => Ok(TimeZone::UTC),
-        "Local" => Ok(TimeZone::system()),
-        name => TimeZone::get(name)
-            .map_err(|error| BuildError::invalid(format!("invalid timezone: {error}"))),
-    }
 }
 
 /// Why a document gave no metrics.
@@ -143,7 +134,7 @@ struct JsonParser {
     name: CompactString,
     tags: Option<Patterns>,
     strings: Option<Patterns>,
-    query: Option<Query>,
+    query: Option<JsonPath>,
     time_format: Option<TimeFormat>,
     zone: TimeZone,
     clock: Arc<dyn Clock>,
