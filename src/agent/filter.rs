@@ -98,6 +98,18 @@ impl Filter {
         Filter::new(options, &clock, &PluginLog::new("inputs.test")).unwrap()
     }
 
+    /// Whether everything passes as it is.
+    pub fn passes_all(&self) -> bool {
+        // Taken apart, so that a part that is added later cannot be forgotten here.
+        let Filter { names, tagpass, tagdrop, fields, tags, condition } = self;
+        names.passes_all()
+            && tagpass.is_none()
+            && tagdrop.is_empty()
+            && fields.passes_all()
+            && tags.passes_all()
+            && condition.is_none()
+    }
+
     /// Whether the metric as a whole passes.
     pub fn selects(&self, metric: &Metric) -> bool {
         self.names.passes(&metric.name)

@@ -28,8 +28,12 @@ impl RunningProcessor {
     }
 
     /// Applies the processor to the metrics that its filter selects; the others keep their place
-    /// between them.
-    pub fn apply(&mut self, metrics: Vec<Metric>) -> Vec<Metric> {
+    /// between them. Metrics without fields, which an earlier processor may leave, are dropped.
+    pub fn apply(&mut self, mut metrics: Vec<Metric>) -> Vec<Metric> {
+        if self.filter.passes_all() {
+            metrics.retain(|metric| !metric.fields().is_empty());
+            return self.guarded(metrics);
+        }
         let mut done = Vec::with_capacity(metrics.len());
         let mut selected = Vec::new();
         for mut metric in metrics {
@@ -47,19 +51,26 @@ impl RunningProcessor {
         done
     }
 
+    /// Moves metrics through the processor, leaving their list empty for the next group.
     fn apply_to(&mut self, selected: &mut Vec<Metric>, done: &mut Vec<Metric>) {
         if selected.is_empty() {
             return;
         }
-        let metrics = std::mem::take(selected);
+        let mut applied = self.guarded(std::mem::take(selected));
+        done.append(&mut applied);
+        // Most processors give back the list they got.
+        *selected = applied;
+    }
+
+    fn guarded(&mut self, metrics: Vec<Metric>) -> Vec<Metric> {
         let count = metrics.len();
-        match catch_unwind(AssertUnwindSafe(|| self.processor.apply(metrics))) {
-            Ok(metrics) => done.extend(metrics),
-            Err(panic) => self.log.error(format_args!(
+        catch_unwind(AssertUnwindSafe(|| self.processor.apply(metrics))).unwrap_or_else(|panic| {
+            self.log.error(format_args!(
                 "Error in plugin: panicked, {count} metrics are lost: {}",
                 panic_message(&panic)
-            )),
-        }
+            ));
+            Vec::new()
+        })
     }
 }
 
@@ -103,6 +114,24 @@ mod tests {
     fn a_selected_metric_without_fields_left_is_gone() {
         let filter = FilterOptions { fieldexclude: vec!["f".into()], ..FilterOptions::default() };
         assert_eq!(names(filter, &["a"]), [""; 0]);
+    }
+
+    #[test]
+    fn a_metric_without_fields_is_gone_unless_it_passes_by() {
+        let filters = [&[][..], &["a", "b"], &["a"], &["b"]].map(|namedrop: &[&str]| {
+            let namedrop = namedrop.iter().map(|name| (*name).into()).collect();
+            FilterOptions { namedrop, ..FilterOptions::default() }
+        });
+        let left = filters.map(|filter| {
+            let filter = Filter::for_test(&filter);
+            let log = PluginLog::new("processors.shout");
+            let mut processor = RunningProcessor::new(Box::new(Shout), log, 0, filter);
+            let bare = Metric::new("a", Timestamp::EPOCH);
+            let full = Metric::new("b", Timestamp::EPOCH).with_field("f", 1i64);
+            let left = processor.apply(vec![bare, full]);
+            left.iter().map(|metric| metric.name.to_string()).collect::<Vec<_>>()
+        });
+        assert_eq!(left, [vec!["b!"], vec!["a", "b"], vec!["a", "b!"], vec!["b"]]);
     }
 
     #[test]

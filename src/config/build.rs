@@ -95,9 +95,19 @@ pub(super) struct Builder<'a> {
     pub errors: Vec<ConfigError>,
     pub noticed: Noticed,
     pub built: Built,
+    /// The processors that aggregates may need an instance of.
+    pub processors: Vec<ProcessorSection>,
+}
+
+/// A processor that can be built.
+pub(super) struct ProcessorSection {
+    section: Section,
+    common: Common,
+    order: i64,
 }
 
 /// What plugins of every kind have.
+#[derive(Clone)]
 struct Common {
     log: PluginLog,
     filter: Filter,
@@ -156,14 +166,14 @@ impl Builder<'_> {
 
     /// Sorts the processors, once all sections have been added.
     pub(super) fn finish(mut self) -> (Built, Vec<ConfigError>) {
+        let aggregates_pass_by = self.agent.skip_processors_after_aggregators == Some(true);
+        if !self.built.aggregators.is_empty() && !aggregates_pass_by {
+            self.add_aggregate_processors();
+        }
         self.built.processors.sort_by_key(|processor| processor.order);
         self.built.aggregate_processors.sort_by_key(|processor| processor.order);
         if self.agent.skip_processors_before_aggregators {
             self.built.processors.clear();
-        }
-        let aggregates_pass_by = self.agent.skip_processors_after_aggregators == Some(true);
-        if self.built.aggregators.is_empty() || aggregates_pass_by {
-            self.built.aggregate_processors.clear();
         }
         (self.built, self.errors)
     }
@@ -259,16 +269,21 @@ impl Builder<'_> {
         let Some(processor) = self.build(section, self.plugins.processors, &common.log) else {
             return false;
         };
-        let filter = common.filter.clone();
-        let running = RunningProcessor::new(processor, common.log.clone(), options.order, filter);
-        self.built.processors.push(running);
-        // A processor may keep state, so that aggregates need an instance of their own.
-        let Some(processor) = self.build(section, self.plugins.processors, &common.log) else {
-            return false;
-        };
-        let running = RunningProcessor::new(processor, common.log, options.order, common.filter);
-        self.built.aggregate_processors.push(running);
+        let (log, filter, order) = (common.log.clone(), common.filter.clone(), options.order);
+        self.built.processors.push(RunningProcessor::new(processor, log, order, filter));
+        self.processors.push(ProcessorSection { section: section.clone(), common, order });
         true
+    }
+
+    /// Builds the instances of processors that aggregates go through: a processor may keep state.
+    fn add_aggregate_processors(&mut self) {
+        for ProcessorSection { section, common, order } in std::mem::take(&mut self.processors) {
+            let Common { log, filter, .. } = common;
+            if let Some(processor) = self.build(&section, self.plugins.processors, &log) {
+                let running = RunningProcessor::new(processor, log, order, filter);
+                self.built.aggregate_processors.push(running);
+            }
+        }
     }
 
     fn add_aggregator(&mut self, section: &Section, identity: &IdentityOptions) -> bool {

@@ -210,6 +210,7 @@ impl Loader<'_> {
             errors,
             noticed: Noticed::new(),
             built: Built::default(),
+            processors: Vec::new(),
         };
         for section in sections {
             if self.options.filters.admit(&section) {

@@ -21,7 +21,7 @@ pub(super) struct Sections {
 }
 
 /// The section of a plugin.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Section {
     pub role: Role,
     /// The plugin's name.

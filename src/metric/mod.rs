@@ -146,6 +146,11 @@ impl Metric {
         self.find_tag(key).ok().map(|at| self.tags.remove(at).value)
     }
 
+    /// Takes away the tag at a place in the list, which must be below its length.
+    pub fn remove_tag_at(&mut self, at: usize) -> Tag {
+        self.tags.remove(at)
+    }
+
     /// Keeps only the tags for which `keep` holds.
     pub fn retain_tags(&mut self, keep: impl FnMut(&Tag) -> bool) {
         self.tags.retain(keep);
@@ -180,6 +185,11 @@ impl Metric {
     pub fn remove_field(&mut self, key: &str) -> Option<Value> {
         let at = self.fields.iter().position(|field| field.key == key)?;
         Some(self.fields.remove(at).value)
+    }
+
+    /// Takes away the field at a place in the list, which must be below its length.
+    pub fn remove_field_at(&mut self, at: usize) -> Field {
+        self.fields.remove(at)
     }
 
     /// Keeps only the fields for which `keep` holds.

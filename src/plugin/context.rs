@@ -45,6 +45,12 @@ impl<'a> Context<'a> {
         self.settings
     }
 
+    /// The plugin's name in the configuration file, such as `exec`; metrics of formats that name
+    /// none are called so.
+    pub fn plugin_name(&self) -> &'a str {
+        self.settings.section.split('.').nth(1).unwrap_or_default()
+    }
+
     /// Builds the parser that `data_format` names, or `default_format` where it is absent, from
     /// the options beside it.
     ///

@@ -82,3 +82,9 @@ impl WriteError {
         WriteError::Retry(source.into())
     }
 }
+
+/// What a parser answers that has to see more before it can make a metric, because only a part of
+/// a header has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not enough data")]
+pub struct NotEnoughData;

@@ -14,23 +14,33 @@ mod declaration;
 mod deprecation;
 mod error;
 pub mod glob;
+pub mod go;
 pub mod http_options;
+mod json_path;
 mod log;
 mod patterns;
 mod quote;
 pub mod settings;
+mod shown;
 mod statistics;
+pub mod template;
+mod time_format;
 mod time_layout;
 
 pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
 pub use context::{Context, Formats};
 pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind, SharedOptions};
 pub use deprecation::DeprecatedOption;
-pub use error::{BuildError, ConnectError, PluginError, Rejection, StartError, WriteError};
+pub use error::{
+    BuildError, ConnectError, NotEnoughData, PluginError, Rejection, StartError, WriteError,
+};
+pub use json_path::{JsonPath, JsonPathError};
 pub use log::PluginLog;
 pub use patterns::Patterns;
 pub use quote::Quoted;
+pub use shown::{Shown, ShownFloat};
 pub use statistics::{AverageTime, Counter, Number, PluginStatistics, Statistic, Statistics};
+pub use time_format::{TimeError, TimeFormat, UnknownZone, WrittenTime, time_zone};
 pub use time_layout::{TimeLayout, TimeParseError};
 
 use crate::metric::Metric;
@@ -127,7 +137,18 @@ pub trait Parser: Send {
     ///
     /// # Errors
     /// One bad line voids the whole input, as Telegraf does it; the error says where.
+    /// A parser that is still waiting for the rest of a header answers [`NotEnoughData`]; an input
+    /// that reads line by line passes over that in silence.
     fn parse(&mut self, input: &[u8]) -> Result<Vec<Metric>, PluginError>;
+
+    /// Forgets what earlier input has told, such as the names of columns. Inputs call it before
+    /// each piece that stands for itself, such as another file.
+    fn reset(&mut self) {}
+
+    /// Tells what the sender says the next input is: the value of its `Content-Type`.
+    fn set_content_type(&mut self, content_type: &str) {
+        let _ = content_type;
+    }
 }
 
 /// Turns metrics into bytes.

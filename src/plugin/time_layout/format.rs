@@ -15,11 +15,16 @@ impl TimeLayout {
         let utc = jiff::Timestamp::from_nanosecond(i128::from(time.nanos()))
             .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
             .to_zoned(TimeZone::UTC);
+        self.format(&utc)
+    }
+
+    /// Writes a time in its own time zone.
+    pub fn format(&self, time: &Zoned) -> String {
         let mut out = String::with_capacity(self.text.len() + 8);
         for item in &self.items {
             let written = match item.element {
                 None => out.write_str(&item.text),
-                Some(element) => write_element(&mut out, element, &item.text, &utc),
+                Some(element) => write_element(&mut out, element, &item.text, time),
             };
             // Writing to a string cannot fail.
             debug_assert!(written.is_ok());
@@ -59,16 +64,13 @@ fn write_element(out: &mut String, element: Element, text: &str, time: &Zoned) -
         Element::Year => write!(out, "{:02}", time.year().rem_euclid(100)),
         Element::UpperPm => out.write_str(if time.hour() < 12 { "AM" } else { "PM" }),
         Element::LowerPm => out.write_str(if time.hour() < 12 { "am" } else { "pm" }),
-        Element::ZoneName => out.write_str("UTC"),
-        Element::Offset { utc: UtcForm::Z, .. } => out.write_str("Z"),
-        Element::Offset { utc: UtcForm::Digits, precision, colons } => {
-            out.write_str(match (precision, colons) {
-                (OffsetPrecision::Hours, _) => "+00",
-                (OffsetPrecision::Minutes, Colons::With) => "+00:00",
-                (OffsetPrecision::Minutes, Colons::Without) => "+0000",
-                (OffsetPrecision::Seconds, Colons::With) => "+00:00:00",
-                (OffsetPrecision::Seconds, Colons::Without) => "+000000",
-            })
+        Element::ZoneName => {
+            let zone = time.time_zone().to_offset_info(time.timestamp());
+            out.write_str(zone.abbreviation())
+        }
+        Element::Offset { utc: UtcForm::Z, .. } if time.offset().is_zero() => out.write_str("Z"),
+        Element::Offset { precision, colons, .. } => {
+            write_offset(out, time.offset().seconds(), precision, colons)
         }
         Element::FractionZeros(count) => {
             let digits = format!("{nanos:09}");
@@ -83,4 +85,23 @@ fn write_element(out: &mut String, element: Element, text: &str, time: &Zoned) -
             }
         }
     }
+}
+
+fn write_offset(
+    out: &mut String,
+    offset_seconds: i32,
+    precision: OffsetPrecision,
+    colons: Colons,
+) -> std::fmt::Result {
+    let sign = if offset_seconds < 0 { '-' } else { '+' };
+    let size = offset_seconds.unsigned_abs();
+    let colon = if colons == Colons::With { ":" } else { "" };
+    write!(out, "{sign}{:02}", size / 3600)?;
+    if precision != OffsetPrecision::Hours {
+        write!(out, "{colon}{:02}", size / 60 % 60)?;
+    }
+    if precision == OffsetPrecision::Seconds {
+        write!(out, "{colon}{:02}", size % 60)?;
+    }
+    Ok(())
 }

@@ -102,3 +102,17 @@ proptest! {
         TimeLayout::new(&layout).format_utc(MOMENT);
     }
 }
+
+#[test]
+fn times_are_written_in_their_own_zone() {
+    let moment = jiff::Timestamp::from_nanosecond(i128::from(MOMENT.nanos())).unwrap();
+    let layout = TimeLayout::new("2006-01-02 15:04 MST -07:00 Z0700 -070000 Z07");
+    for (zone, text) in [
+        ("Europe/Berlin", "2006-01-02 23:04 CET +01:00 +0100 +010000 +01"),
+        ("America/New_York", "2006-01-02 17:04 EST -05:00 -0500 -050000 -05"),
+        ("UTC", "2006-01-02 22:04 UTC +00:00 Z +000000 Z"),
+    ] {
+        let zone = TimeZone::get(zone).unwrap();
+        assert_eq!(layout.format(&moment.to_zoned(zone)), text);
+    }
+}

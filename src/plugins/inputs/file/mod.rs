@@ -120,6 +120,7 @@ impl FileInput {
 
     fn parse(&mut self, path: &Path) -> Result<Vec<Metric>, FileError> {
         let text = self.config.character_encoding.decode(read(path)?);
+        self.parser.reset();
         let metrics = self
             .parser
             .parse(&text)

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::template::Template;
 use super::topic::{KeyRules, TopicRules, TopicSuffix, TopicTag};
 use crate::kafka::{Acks, Compression, Connection, Delivery, Producer, ProducerSettings};
 use crate::plugin::settings::Duration;
+use crate::plugin::template::{Library, Template};
 use crate::plugin::{Build, BuildError, Context, Output};
+use crate::system::System;
 
 /// The settings of the output.
 #[derive(Clone, Deserialize, Serialize)]
@@ -157,7 +158,8 @@ impl Build<dyn Output> for Config {
         let rng = context.system.random.derive(name);
         Ok(Box::new(super::Kafka {
             serializer: context.serializer("influx")?,
-            headers: self.header_templates()?,
+            headers: self.header_templates(&context.system)?,
+            log: context.log.clone(),
             keys: KeyRules::new(self.routing_tag, &self.routing_key, rng),
             timestamp: self.producer_timestamp,
             topics: TopicRules {
@@ -265,20 +267,21 @@ impl Config {
         Ok(ProducerSettings { acks, delivery, compression, max_message_bytes, max_retries })
     }
 
-    fn header_templates(&self) -> Result<Vec<(String, Template)>, BuildError> {
-        let mut headers = BTreeMap::new();
-        for (name, text) in &self.headers {
-            let template = Template::parse(text).map_err(|error| {
+    fn header_templates(&self, system: &System) -> Result<Vec<(String, Template)>, BuildError> {
+        let mut texts = self.headers.clone();
+        if !self.metric_name_header.is_empty() {
+            texts.insert(self.metric_name_header.clone(), "{{ .Name }}".to_owned());
+        }
+        let header = |(name, text): (String, String)| {
+            let template = Template::new(&name, &text, Library::Standard, system);
+            let template = template.map_err(|error| {
                 BuildError::invalid(format!(
                     "creating template for header {name:?} failed: {error}"
                 ))
             })?;
-            headers.insert(name.clone(), template);
-        }
-        if !self.metric_name_header.is_empty() {
-            headers.insert(self.metric_name_header.clone(), Template::name());
-        }
-        Ok(headers.into_iter().collect())
+            Ok((name, template))
+        };
+        texts.into_iter().map(header).collect()
     }
 }
 
@@ -355,7 +358,7 @@ mod tests {
             metric_name_header: "metric".to_owned(),
             ..Config::default()
         };
-        let headers = config.header_templates().unwrap();
+        let headers = config.header_templates(&System::real()).unwrap();
         let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["a", "metric", "z"]);
     }

@@ -5,7 +5,6 @@
 
 mod config;
 mod security;
-mod template;
 mod topic;
 
 use std::fmt;
@@ -15,12 +14,12 @@ use compact_str::CompactString;
 
 use crate::kafka::{ProduceError, Producer, Record};
 use crate::metric::Metric;
+use crate::plugin::template::Template;
 use crate::plugin::{
-    ConnectError, Declaration, Output, PluginError, Rejection, Serializer, WriteError,
+    ConnectError, Declaration, Output, PluginError, PluginLog, Rejection, Serializer, WriteError,
 };
 pub use config::Config;
 use config::ProducerTimestamp;
-use template::Template;
 use topic::{KeyRules, TopicRules};
 
 /// The output as the table lists it.
@@ -35,6 +34,7 @@ struct Kafka {
     keys: KeyRules,
     headers: Vec<(String, Template)>,
     timestamp: ProducerTimestamp,
+    log: PluginLog,
 }
 
 /// A batch as records, before they borrow from it.
@@ -52,7 +52,8 @@ struct PreparedRecord {
     topic: CompactString,
     key: Option<CompactString>,
     value: Range<usize>,
-    headers: Vec<Range<usize>>,
+    /// One for each template, none where the metric lacks what it asks for.
+    headers: Vec<Option<Range<usize>>>,
     timestamp_ms: Option<i64>,
 }
 
@@ -165,10 +166,16 @@ impl Kafka {
                 continue;
             }
             let mut headers = Vec::with_capacity(self.headers.len());
-            for (_, template) in &self.headers {
-                let start = prepared.header_values.len();
-                template.fill(&metric, &mut prepared.header_values);
-                headers.push(start..prepared.header_values.len());
+            for (name, template) in &self.headers {
+                let values = &mut prepared.header_values;
+                let start = values.len();
+                headers.push(match template.fill(&metric, values) {
+                    Ok(()) => Some(start..values.len()),
+                    Err(error) => {
+                        self.log.error(format_args!("adding header {name:?} failed: {error}"));
+                        None
+                    }
+                });
             }
             prepared.records.push(PreparedRecord {
                 index,
@@ -196,7 +203,9 @@ impl Prepared {
             headers: headers
                 .iter()
                 .zip(&record.headers)
-                .map(|((name, _), at)| (name.as_str(), self.header_values[at.clone()].as_bytes()))
+                .filter_map(|((name, _), at)| {
+                    Some((name.as_str(), self.header_values[at.clone()?].as_bytes()))
+                })
                 .collect(),
             timestamp_ms: record.timestamp_ms,
         };

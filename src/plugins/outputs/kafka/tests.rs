@@ -189,7 +189,7 @@ fn options_that_make_no_sense_are_refused() {
         (with("data_format", text("nonesuch")), "nonesuch"),
         (with("sasl_mechanism", text("GSSAPI")), "SCRAM-SHA-256"),
         (with("topic_suffix", Data::Table(table([("method", text("x"))]))), "measurement"),
-        (with("headers", Data::Table(table([("h", text("{{ .Tags }}"))]))), "header \"h\""),
+        (with("headers", Data::Table(table([("h", text("{{ nosuch }}"))]))), "header \"h\""),
     ] {
         let error = error(options);
         assert!(error.contains(part), "{error}");

@@ -3,9 +3,6 @@
 //! # References
 //! Telegraf's `json` parser.
 
-mod query;
-mod time;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,14 +13,10 @@ use serde_json::Value as Json;
 
 use crate::metric::{Metric, PlainFloat, Timestamp, Value};
 use crate::plugin::{
-    Build, BuildError, Context, Declaration, Parser, Patterns, PluginError, PluginLog,
+    Build, BuildError, Context, Declaration, JsonPath, Parser, Patterns, PluginError, PluginLog,
+    TimeError, TimeFormat, WrittenTime, time_zone,
 };
 use crate::system::Clock;
-
-use query::Query;
-pub use query::QueryError;
-pub use time::TimeError;
-use time::TimeFormat;
 
 /// The parser as the table lists it.
 pub static PLUGIN: Declaration<dyn Parser> =
@@ -71,22 +64,27 @@ impl Default for Config {
 
 impl Build<dyn Parser> for Config {
     fn build(self, context: &Context<'_>) -> Result<Box<dyn Parser>, BuildError> {
-        let section = &context.settings().section;
-        let input = section.split('.').nth(1).unwrap_or_default();
-        let name = if self.metric_name.is_empty() { input } else { &self.metric_name };
+        let name = match self.metric_name.as_str() {
+            "" => context.plugin_name(),
+            name => name,
+        };
         Ok(Box::new(JsonParser {
             name: name.into(),
             tags: patterns("tag_keys", &self.tag_keys)?,
             strings: patterns("json_string_fields", &self.json_string_fields)?,
             query: match self.json_query.as_str() {
                 "" => None,
-                path => Some(Query::new(path).map_err(BuildError::invalid)?),
+                path => Some(
+                    JsonPath::new(path)
+                        .map_err(|error| BuildError::invalid(format!("json_query: {error}")))?,
+                ),
             },
             time_format: match self.json_time_format.as_str() {
                 "" => None,
                 format => Some(TimeFormat::new(format)),
             },
-            zone: zone(&self.json_timezone)?,
+            zone: time_zone(&self.json_timezone)
+                .map_err(|error| BuildError::invalid(format!("invalid timezone: {error}")))?,
             config: self,
             clock: context.system.clock.clone(),
             log: context.log.clone(),
@@ -94,17 +92,17 @@ impl Build<dyn Parser> for Config {
     }
 }
 
-fn patterns(option: &str, patterns: &[String]) -> Result<Option<Patterns>, BuildError> {
-    Patterns::new(patterns).map_err(|error| BuildError::invalid(format!("{option}: {error}")))
+/// All numbers of a document are floats here, as they are in the original.
+fn written_time(value: &Json) -> Result<WrittenTime<'_>, TimeError> {
+    match value {
+        Json::Number(number) => number.as_f64().map(WrittenTime::Float).ok_or(TimeError::Number),
+        Json::String(text) => Ok(WrittenTime::Text(text)),
+        _ => Err(TimeError::Type),
+    }
 }
 
-fn zone(name: &str) -> Result<TimeZone, BuildError> {
-    match name {
-        "" | "UTC" => Ok(TimeZone::UTC),
-        "Local" => Ok(TimeZone::system()),
-        name => TimeZone::get(name)
-            .map_err(|error| BuildError::invalid(format!("invalid timezone: {error}"))),
-    }
+fn patterns(option: &str, patterns: &[String]) -> Result<Option<Patterns>, BuildError> {
+    Patterns::new(patterns).map_err(|error| BuildError::invalid(format!("{option}: {error}")))
 }
 
 /// Why a document gave no metrics.
@@ -136,7 +134,7 @@ struct JsonParser {
     name: CompactString,
     tags: Option<Patterns>,
     strings: Option<Patterns>,
-    query: Option<Query>,
+    query: Option<JsonPath>,
     time_format: Option<TimeFormat>,
     zone: TimeZone,
     clock: Arc<dyn Clock>,
@@ -202,7 +200,8 @@ impl JsonParser {
             key => {
                 let format = self.time_format.as_ref().ok_or(JsonError::NoTimeFormat)?;
                 let value = values.remove(key).ok_or(JsonError::NoTime)?;
-                format.read(value, &self.zone, now).map_err(JsonError::Time)?
+                let written = written_time(value).map_err(JsonError::Time)?;
+                format.read(written, &self.zone, now).map_err(JsonError::Time)?
             }
         };
         let mut metric = Metric::new(name, time);

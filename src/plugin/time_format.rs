@@ -1,20 +1,53 @@
-//! The time that a document holds.
+//! Times in data, in one of the formats that options such as `timestamp_format` name: `unix`,
+//! `unix_ms`, `unix_us`, `unix_ns`, the same four beginning with `timestamp_tz`, or a layout.
+//!
+//! # References
+//! Telegraf's `internal.ParseTimestamp`.
 
 use jiff::tz::TimeZone;
-use serde_json::Value;
 
-use crate::metric::Timestamp;
-use crate::plugin::{TimeLayout, TimeParseError};
+use super::{TimeLayout, TimeParseError};
+use crate::metric::{Timestamp, Value};
 
 /// How a time is written.
 #[derive(Debug, Clone)]
-pub(super) enum TimeFormat {
+pub struct TimeFormat(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
     /// A number of these many nanoseconds since 1970.
     Unix { unit_nanos: i64 },
     /// The same, but counted on the clocks of the time zone.
     UnixInZone { unit_nanos: i64 },
     /// A text.
     Layout(TimeLayout),
+}
+
+/// A time as it stands in data.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum WrittenTime<'a> {
+    /// A text.
+    Text(&'a str),
+    /// A number.
+    Float(f64),
+    /// A whole number.
+    Integer(i64),
+}
+
+impl<'a> TryFrom<&'a Value> for WrittenTime<'a> {
+    type Error = TimeError;
+
+    fn try_from(value: &'a Value) -> Result<WrittenTime<'a>, TimeError> {
+        match value {
+            Value::String(text) => Ok(WrittenTime::Text(text)),
+            Value::Float(value) => Ok(WrittenTime::Float(*value)),
+            Value::Integer(value) => Ok(WrittenTime::Integer(*value)),
+            Value::Unsigned(value) => {
+                i64::try_from(*value).map(WrittenTime::Integer).map_err(|_| TimeError::Range)
+            }
+            Value::Boolean(_) => Err(TimeError::Type),
+        }
+    }
 }
 
 /// Why a value is no time.
@@ -34,8 +67,26 @@ pub enum TimeError {
     Layout(TimeParseError),
 }
 
+/// The time zone that an option names: `Local`, an IANA name, or nothing for UTC.
+///
+/// # Errors
+/// If the machine knows no such zone.
+pub fn time_zone(name: &str) -> Result<TimeZone, UnknownZone> {
+    match name {
+        "" | "UTC" => Ok(TimeZone::UTC),
+        "Local" => Ok(TimeZone::system()),
+        name => TimeZone::get(name).map_err(|_| UnknownZone(name.to_owned())),
+    }
+}
+
+/// A name that is none of a time zone on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown time zone {0}")]
+pub struct UnknownZone(String);
+
 impl TimeFormat {
-    pub(super) fn new(format: &str) -> TimeFormat {
+    /// Compiles a format; whatever is none of the words above is a layout or the name of one.
+    pub fn new(format: &str) -> TimeFormat {
         let unit = |suffix: &str| match suffix {
             "" => Some(1_000_000_000),
             "_ms" => Some(1_000_000),
@@ -43,34 +94,37 @@ impl TimeFormat {
             "_ns" => Some(1),
             _ => None,
         };
-        if let Some(unit_nanos) = format.strip_prefix("unix").and_then(unit) {
-            TimeFormat::Unix { unit_nanos }
+        TimeFormat(if let Some(unit_nanos) = format.strip_prefix("unix").and_then(unit) {
+            Kind::Unix { unit_nanos }
         } else if let Some(unit_nanos) = format.strip_prefix("timestamp_tz").and_then(unit) {
-            TimeFormat::UnixInZone { unit_nanos }
+            Kind::UnixInZone { unit_nanos }
         } else {
-            TimeFormat::Layout(TimeLayout::new_or_named(format))
-        }
+            Kind::Layout(TimeLayout::new_or_named(format))
+        })
     }
 
     /// Reads a time; one without a zone is in `zone`, one without a year in that of `now`.
-    pub(super) fn read(
+    ///
+    /// # Errors
+    /// If it is not of this format, or outside the years that nanoseconds in 64 bits reach.
+    pub fn read(
         &self,
-        value: &Value,
+        value: WrittenTime<'_>,
         zone: &TimeZone,
         now: Timestamp,
     ) -> Result<Timestamp, TimeError> {
-        match (self, value) {
-            (TimeFormat::Unix { unit_nanos }, value) => unix(value, *unit_nanos),
-            (TimeFormat::UnixInZone { unit_nanos }, value) => {
+        match (&self.0, value) {
+            (Kind::Unix { unit_nanos }, value) => unix(value, *unit_nanos),
+            (Kind::UnixInZone { unit_nanos }, value) => {
                 let time = unix(value, *unit_nanos)?;
                 let offset = zone.to_offset(civil(time)).seconds();
                 Ok(Timestamp::from_nanos(time.nanos() - i64::from(offset) * 1_000_000_000))
             }
-            (TimeFormat::Layout(layout), Value::String(text)) => {
+            (Kind::Layout(layout), WrittenTime::Text(text)) => {
                 let year = civil(now).to_zoned(TimeZone::UTC).year();
                 layout.parse(text, zone, year).map_err(TimeError::Layout)
             }
-            (TimeFormat::Layout(_), _) => Err(TimeError::Type),
+            (Kind::Layout(_), _) => Err(TimeError::Type),
         }
     }
 }
@@ -81,11 +135,11 @@ fn civil(time: Timestamp) -> jiff::Timestamp {
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 
-fn unix(value: &Value, unit_nanos: i64) -> Result<Timestamp, TimeError> {
+fn unix(value: WrittenTime<'_>, unit_nanos: i64) -> Result<Timestamp, TimeError> {
     match value {
-        Value::Number(number) => from_float(number.as_f64().ok_or(TimeError::Number)?, unit_nanos),
-        Value::String(text) => from_text(text, unit_nanos),
-        _ => Err(TimeError::Type),
+        WrittenTime::Float(value) => from_float(value, unit_nanos),
+        WrittenTime::Text(text) => from_text(text, unit_nanos),
+        WrittenTime::Integer(value) => nanos(value, unit_nanos, 0),
     }
 }
 
@@ -165,47 +219,51 @@ fn nanos(whole: i64, unit_nanos: i64, part: i64) -> Result<Timestamp, TimeError>
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    fn read(format: &str, value: Value) -> Result<i64, TimeError> {
+    fn read(format: &str, value: WrittenTime<'_>) -> Result<i64, TimeError> {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         let now = Timestamp::from_seconds(1_700_000_000);
-        TimeFormat::new(format).read(&value, &zone, now).map(Timestamp::nanos)
+        TimeFormat::new(format).read(value, &zone, now).map(Timestamp::nanos)
     }
 
     #[test]
     fn numbers_and_texts_are_read_in_their_unit() {
+        use WrittenTime::{Float, Integer, Text};
         for (format, value, nanos) in [
-            ("unix", json!(1_700_000_000), 1_700_000_000_000_000_000),
-            ("unix", json!(1_700_000_000.5), 1_700_000_000_500_000_000),
-            ("unix", json!(-1.5), -1_500_000_000),
-            ("unix", json!(0.123456789), 123_456_788),
-            ("unix", json!(5e-324), 0),
-            ("unix", json!("1700000000.123456789"), 1_700_000_000_123_456_789),
-            ("unix", json!("1 700 000 000,25"), 1_700_000_000_250_000_000),
-            ("unix", json!("-0.25"), -250_000_000),
-            ("unix", json!("1e3"), 1_000_000_000_000),
-            ("unix_ms", json!(1_700_000_000_123_i64), 1_700_000_000_123_000_000),
-            ("unix_us", json!("1.5"), 1_500),
-            ("unix_ns", json!("1700000000123456789"), 1_700_000_000_123_456_789),
-            ("timestamp_tz", json!(1_700_000_000), 1_699_996_400_000_000_000),
-            ("2006-01-02 15:04:05", json!("2023-11-14 23:13:20"), 1_700_000_000_000_000_000),
-            ("RFC3339", json!("2023-11-14T22:13:20Z"), 1_700_000_000_000_000_000),
+            ("unix", Integer(1_700_000_000), 1_700_000_000_000_000_000),
+            ("unix", Float(1_700_000_000.5), 1_700_000_000_500_000_000),
+            ("unix", Float(-1.5), -1_500_000_000),
+            ("unix", Float(0.123456789), 123_456_788),
+            ("unix", Float(5e-324), 0),
+            ("unix", Text("1700000000.123456789"), 1_700_000_000_123_456_789),
+            ("unix", Text("1 700 000 000,25"), 1_700_000_000_250_000_000),
+            ("unix", Text("-0.25"), -250_000_000),
+            ("unix", Text("1e3"), 1_000_000_000_000),
+            ("unix_ms", Integer(1_700_000_000_123), 1_700_000_000_123_000_000),
+            ("unix_ms", Float(1_700_000_000_123.0), 1_700_000_000_123_000_000),
+            ("unix_us", Text("1.5"), 1_500),
+            ("unix_ns", Text("1700000000123456789"), 1_700_000_000_123_456_789),
+            ("unix_ns", Integer(-1), -1),
+            ("timestamp_tz", Integer(1_700_000_000), 1_699_996_400_000_000_000),
+            ("2006-01-02 15:04:05", Text("2023-11-14 23:13:20"), 1_700_000_000_000_000_000),
+            ("RFC3339", Text("2023-11-14T22:13:20Z"), 1_700_000_000_000_000_000),
         ] {
-            assert_eq!(read(format, value.clone()), Ok(nanos), "{format} {value}");
+            assert_eq!(read(format, value), Ok(nanos), "{format} {value:?}");
         }
     }
 
     #[test]
     fn what_is_no_time_is_refused() {
-        assert_eq!(read("unix", json!("x")), Err(TimeError::Number));
-        assert_eq!(read("unix", json!("")), Err(TimeError::Number));
-        assert_eq!(read("unix", json!(true)), Err(TimeError::Type));
-        assert_eq!(read("unix", json!(1e18)), Err(TimeError::Range));
-        assert_eq!(read("unix", json!(1e300)), Err(TimeError::Range));
-        assert_eq!(read("2006", json!(2006)), Err(TimeError::Type));
-        assert!(matches!(read("2006", json!("x")), Err(TimeError::Layout(_))));
+        use WrittenTime::{Float, Integer, Text};
+        assert_eq!(read("unix", Text("x")), Err(TimeError::Number));
+        assert_eq!(read("unix", Text("")), Err(TimeError::Number));
+        assert_eq!(read("unix", Float(1e18)), Err(TimeError::Range));
+        assert_eq!(read("unix", Float(1e300)), Err(TimeError::Range));
+        assert_eq!(read("unix", Integer(i64::MAX)), Err(TimeError::Range));
+        assert_eq!(read("2006", Integer(2006)), Err(TimeError::Type));
+        assert!(matches!(read("2006", Text("x")), Err(TimeError::Layout(_))));
+        assert_eq!(WrittenTime::try_from(&Value::Boolean(true)), Err(TimeError::Type));
+        assert_eq!(WrittenTime::try_from(&Value::Unsigned(u64::MAX)), Err(TimeError::Range));
     }
 }

@@ -8,18 +8,18 @@ use serde_json::Value;
 
 /// A compiled path.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Query {
+pub struct JsonPath {
     steps: Vec<Step>,
 }
 
 /// Why a path is none, or none that is known here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum QueryError {
+pub enum JsonPathError {
     /// A query in parentheses does not end.
-    #[error("json_query: missing closing parenthesis in {0:?}")]
+    #[error("missing closing parenthesis in {0:?}")]
     Unclosed(String),
     /// A part of the syntax that is not there.
-    #[error("json_query: {0:?} is not supported by this version")]
+    #[error("{0:?} is not supported by this version")]
     Unsupported(String),
 }
 
@@ -64,7 +64,7 @@ enum Modifier {
 #[derive(Debug, Clone, PartialEq)]
 struct Condition {
     /// Where in the element to look; itself if empty.
-    path: Query,
+    path: JsonPath,
     test: Option<(Comparison, Operand)>,
 }
 
@@ -101,9 +101,9 @@ const COMPARISONS: [(&str, Comparison); 9] = [
     ("%", Comparison::Like),
 ];
 
-impl Query {
+impl JsonPath {
     /// Compiles a path.
-    pub(super) fn new(path: &str) -> Result<Query, QueryError> {
+    pub fn new(path: &str) -> Result<JsonPath, JsonPathError> {
         let mut steps = Vec::new();
         let mut rest = path;
         while !rest.is_empty() {
@@ -117,25 +117,25 @@ impl Query {
                 None if after.is_empty() => after,
                 None => after
                     .strip_prefix('.')
-                    .ok_or_else(|| QueryError::Unsupported(rest.to_owned()))?,
+                    .ok_or_else(|| JsonPathError::Unsupported(rest.to_owned()))?,
             };
         }
-        Ok(Query { steps })
+        Ok(JsonPath { steps })
     }
 
     /// The part of `value` that the path leads to.
-    pub(super) fn find(&self, value: &Value) -> Option<Value> {
+    pub fn find(&self, value: &Value) -> Option<Value> {
         find(value, &self.steps)
     }
 }
 
 /// Reads a step up to the dot or pipe behind it.
-fn step(path: &str) -> Result<(Step, &str), QueryError> {
+fn step(path: &str) -> Result<(Step, &str), JsonPathError> {
     if path.starts_with("..") || path.starts_with(['{', '[', '!']) {
-        return Err(QueryError::Unsupported(path.to_owned()));
+        return Err(JsonPathError::Unsupported(path.to_owned()));
     }
     if let Some(query) = path.strip_prefix("#(") {
-        let end = closing(query).ok_or_else(|| QueryError::Unclosed(path.to_owned()))?;
+        let end = closing(query).ok_or_else(|| JsonPathError::Unclosed(path.to_owned()))?;
         let condition = condition(&query[..end])?;
         let after = &query[end + 1..];
         return Ok(match after.strip_prefix('#') {
@@ -152,7 +152,7 @@ fn step(path: &str) -> Result<(Step, &str), QueryError> {
         "@flatten" => Step::Modifier(Modifier::Flatten),
         "@keys" => Step::Modifier(Modifier::Keys),
         "@values" => Step::Modifier(Modifier::Values),
-        text if text.starts_with('@') => return Err(QueryError::Unsupported(text.to_owned())),
+        text if text.starts_with('@') => return Err(JsonPathError::Unsupported(text.to_owned())),
         text => Step::Key(key(text)),
     };
     Ok((step, after))
@@ -215,7 +215,7 @@ fn wildcards(text: &str) -> Vec<Wildcard> {
     wildcards
 }
 
-fn condition(text: &str) -> Result<Condition, QueryError> {
+fn condition(text: &str) -> Result<Condition, JsonPathError> {
     // Signs within the parentheses of a path belong to the path.
     let mut from = 0;
     let sign = loop {
@@ -226,24 +226,24 @@ fn condition(text: &str) -> Result<Condition, QueryError> {
         let at = from + at;
         if text[at..].starts_with('(') {
             let inner = &text[at + 1..];
-            let end = closing(inner).ok_or_else(|| QueryError::Unclosed(text.to_owned()))?;
+            let end = closing(inner).ok_or_else(|| JsonPathError::Unclosed(text.to_owned()))?;
             from = at + 1 + end + 1;
         } else {
             break Some(at);
         }
     };
     let Some(at) = sign else {
-        return Ok(Condition { path: Query::new(text.trim())?, test: None });
+        return Ok(Condition { path: JsonPath::new(text.trim())?, test: None });
     };
     let (path, rest) = text.split_at(at);
     let (comparison, value) = COMPARISONS
         .iter()
         .find_map(|(sign, comparison)| rest.strip_prefix(sign).map(|value| (*comparison, value)))
-        .ok_or_else(|| QueryError::Unsupported(text.to_owned()))?;
+        .ok_or_else(|| JsonPathError::Unsupported(text.to_owned()))?;
     if value.trim_start().starts_with('~') {
-        return Err(QueryError::Unsupported(text.to_owned()));
+        return Err(JsonPathError::Unsupported(text.to_owned()));
     }
-    let path = Query::new(path.trim())?;
+    let path = JsonPath::new(path.trim())?;
     Ok(Condition { path, test: Some((comparison, operand(value.trim()))) })
 }
 
@@ -438,26 +438,26 @@ mod tests {
             ("name.@values.0", json!("Tom")),
             ("@this.age", json!(37)),
         ] {
-            assert_eq!(Query::new(path).unwrap().find(&document()), Some(expected), "{path}");
+            assert_eq!(JsonPath::new(path).unwrap().find(&document()), Some(expected), "{path}");
         }
         for path in ["nosuch", "name.nosuch", "children.3", "age.x", "friends.#(age>100)", "name.#"]
         {
-            assert_eq!(Query::new(path).unwrap().find(&document()), None, "{path}");
+            assert_eq!(JsonPath::new(path).unwrap().find(&document()), None, "{path}");
         }
     }
 
     #[test]
     fn what_is_not_there_is_refused_by_name() {
         for path in ["#(a)é", "{name,age}", "[age]", "!1", "..#", "@pretty", "a.#(b==~true)"] {
-            assert!(matches!(Query::new(path), Err(QueryError::Unsupported(_))), "{path}");
+            assert!(matches!(JsonPath::new(path), Err(JsonPathError::Unsupported(_))), "{path}");
         }
-        assert!(matches!(Query::new("a.#(b==1"), Err(QueryError::Unclosed(_))));
+        assert!(matches!(JsonPath::new("a.#(b==1"), Err(JsonPathError::Unclosed(_))));
     }
 
     proptest! {
         #[test]
         fn no_path_makes_it_panic(path in r#"[a-c.#()|*?\\"=<>!%@1é]{0,24}"#) {
-            if let Ok(query) = Query::new(&path) {
+            if let Ok(query) = JsonPath::new(&path) {
                 query.find(&document());
             }
         }
