@@ -2,6 +2,7 @@
 
 pub mod cpu;
 pub mod exec;
+pub mod execd;
 pub mod file;
 pub mod mem;
 
@@ -9,4 +10,4 @@ use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
 pub static ALL: &[&Declaration<dyn Input>] =
-    &[&cpu::PLUGIN, &exec::PLUGIN, &file::PLUGIN, &mem::PLUGIN];
+    &[&cpu::PLUGIN, &exec::PLUGIN, &execd::PLUGIN, &file::PLUGIN, &mem::PLUGIN];

@@ -1,6 +1,7 @@
 //! Plugins that take metrics out.
 
 pub mod discard;
+pub mod execd;
 pub mod file;
 pub mod influxdb;
 pub mod kafka;
@@ -9,4 +10,4 @@ use crate::plugin::{Declaration, Output};
 
 /// Every output, sorted by name.
 pub static ALL: &[&Declaration<dyn Output>] =
-    &[&discard::PLUGIN, &file::PLUGIN, &influxdb::PLUGIN, &kafka::PLUGIN];
+    &[&discard::PLUGIN, &execd::PLUGIN, &file::PLUGIN, &influxdb::PLUGIN, &kafka::PLUGIN];
