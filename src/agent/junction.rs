@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, never, select};
 
 use super::intake::Fanout;
+use super::late::{Late, Lateness, Stage};
 use super::running_aggregator::{Original, RunningAggregator};
 use super::running_processor::RunningProcessor;
 use super::schedule::Alignment;
+use super::startup::StartupError;
 use crate::metric::{Metric, Timestamp};
 use crate::system::System;
 
@@ -37,6 +39,7 @@ pub(super) struct Junction {
     aggregators: Vec<RunningAggregator>,
     aggregate_processors: Vec<RunningProcessor>,
     destination: Destination,
+    lateness: Lateness,
 }
 
 impl Junction {
@@ -46,7 +49,27 @@ impl Junction {
         aggregate_processors: Vec<RunningProcessor>,
         destination: Destination,
     ) -> Junction {
-        Junction { processors, aggregators, aggregate_processors, destination }
+        let lateness = Lateness::new();
+        Junction { processors, aggregators, aggregate_processors, destination, lateness }
+    }
+
+    /// Starts the processors; if one of them cannot, none runs.
+    pub(super) fn start(&mut self, system: &System) -> Result<(), StartupError> {
+        let before =
+            self.processors.iter_mut().zip(0..).map(|(each, at)| (each, Stage::Before(at)));
+        let after = self.aggregate_processors.iter_mut().zip(0..);
+        let after = after.map(|(each, at)| (each, Stage::After(at)));
+        let mut started = Vec::new();
+        for (processor, stage) in before.chain(after) {
+            let deliver = self.lateness.delivery(stage, processor.log().clone());
+            if let Err(source) = processor.start(deliver, system.clock.clone()) {
+                let name = processor.log().name().to_owned();
+                started.into_iter().for_each(RunningProcessor::stop);
+                return Err(StartupError::StartProcessor { name, source });
+            }
+            started.push(processor);
+        }
+        Ok(())
     }
 
     /// Works until all inputs have gone, then pushes every aggregator a last time.
@@ -67,19 +90,55 @@ impl Junction {
                     Ok(metrics) => self.take(metrics),
                     Err(_) => break,
                 },
+                recv(self.lateness.receiver()) -> late => if let Ok(late) = late {
+                    self.take_late(late);
+                },
                 recv(push_due) -> _ => {
                     self.push_ended(system);
                     push_due = self.next_push(system);
                 }
             }
         }
+        // One after the other, since what one hands over passes those behind it.
+        for at in 0..self.processors.len() {
+            self.processors[at].stop();
+            self.take_all_late();
+        }
         for at in 0..self.aggregators.len() {
             self.push(at, system);
+        }
+        for at in 0..self.aggregate_processors.len() {
+            self.aggregate_processors[at].stop();
+            self.take_all_late();
+        }
+    }
+
+    fn take_all_late(&mut self) {
+        while let Ok(late) = self.lateness.receiver().try_recv() {
+            self.take_late(late);
+        }
+    }
+
+    fn take_late(&mut self, late: Late) {
+        match late.stage {
+            Stage::Before(at) => {
+                let metrics = apply(&mut self.processors[at + 1..], late.metrics);
+                self.aggregate(metrics);
+            }
+            Stage::After(at) => {
+                let metrics = apply(&mut self.aggregate_processors[at + 1..], late.metrics);
+                self.destination.add(metrics);
+            }
         }
     }
 
     fn take(&mut self, metrics: Vec<Metric>) {
-        let mut metrics = apply(&mut self.processors, metrics);
+        let metrics = apply(&mut self.processors, metrics);
+        self.aggregate(metrics);
+    }
+
+    /// Shows metrics to the aggregators and lets them go on.
+    fn aggregate(&mut self, mut metrics: Vec<Metric>) {
         if !self.aggregators.is_empty() {
             metrics.retain(|metric| {
                 // Every aggregator sees every metric, whatever the others say.

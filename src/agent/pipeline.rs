@@ -134,6 +134,7 @@ impl Pipeline {
                     plan.aggregate_processors,
                     destination,
                 );
+                junction.start(system)?;
                 let system = system.clone();
                 let thread = spawn("junction", move || {
                     junction.run(&from_inputs, start_time, alignment, &system);

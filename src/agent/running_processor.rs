@@ -1,11 +1,14 @@
 //! A processor with its filter: metrics that are not selected pass by.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::filter::Filter;
 use super::running_input::panic_message;
 use crate::metric::Metric;
-use crate::plugin::{PluginLog, Processor};
+use crate::plugin::{Deliver, PluginLog, Processor, ServiceAccumulator, StartError};
+use crate::system::Clock;
 
 /// A processor ready to run.
 pub struct RunningProcessor {
@@ -25,6 +28,30 @@ impl RunningProcessor {
         filter: Filter,
     ) -> RunningProcessor {
         RunningProcessor { processor, log, order, filter }
+    }
+
+    /// Its log, which knows its name.
+    pub fn log(&self) -> &PluginLog {
+        &self.log
+    }
+
+    /// Starts the processor; what it hands over later goes to `deliver`.
+    ///
+    /// # Errors
+    /// The processor's own error.
+    pub fn start(
+        &mut self,
+        deliver: Arc<dyn Deliver>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(), StartError> {
+        let log = self.log.clone();
+        // Metrics keep the times they have.
+        self.processor.start(ServiceAccumulator::new(deliver, clock, Duration::ZERO, log))
+    }
+
+    /// Ends the processor, after it has handed over what was still to come.
+    pub fn stop(&mut self) {
+        self.processor.stop();
     }
 
     /// Applies the processor to the metrics that its filter selects; the others keep their place

@@ -35,6 +35,14 @@ pub enum StartupError {
         /// What it said.
         source: StartError,
     },
+    /// A processor could not start.
+    #[error("starting processor {name}: {source}")]
+    StartProcessor {
+        /// The processor, such as `processors.execd`.
+        name: String,
+        /// What it said.
+        source: StartError,
+    },
     /// The agent was told to stop while it started.
     #[error("stopped while starting")]
     Stopped,

@@ -89,9 +89,27 @@ pub trait Input: Send {
 }
 
 /// Changes metrics on their way.
+///
+/// Most processors only apply. One that has to wait for what metrics become, such as for another
+/// program, hands it over later through the accumulator that it is started with.
 pub trait Processor: Send {
-    /// Takes metrics and returns what they become; order is kept by the engine.
+    /// Starts the work that goes on between groups; processors that only apply need none.
+    ///
+    /// Adding to the accumulator never blocks.
+    ///
+    /// # Errors
+    /// The agent does not start then.
+    fn start(&mut self, later: ServiceAccumulator) -> Result<(), StartError> {
+        drop(later);
+        Ok(())
+    }
+
+    /// Takes metrics and returns what they have become by now; order is kept by the engine.
     fn apply(&mut self, metrics: Vec<Metric>) -> Vec<Metric>;
+
+    /// Ends what [`Processor::start`] began; what is still to come is handed over before it
+    /// returns.
+    fn stop(&mut self) {}
 }
 
 /// Condenses the metrics of a period.
@@ -148,6 +166,14 @@ pub trait Parser: Send {
     /// Tells what the sender says the next input is: the value of its `Content-Type`.
     fn set_content_type(&mut self, content_type: &str) {
         let _ = content_type;
+    }
+
+    /// How many bytes at the beginning of a stream are a piece that can be parsed by itself, its
+    /// end counted; `None` while its end has not come.
+    ///
+    /// Where a format does not say otherwise each line is a piece.
+    fn piece_of_stream(&self, stream: &[u8]) -> Option<usize> {
+        memchr::memchr(b'\n', stream).map(|end| end + 1)
     }
 }
 

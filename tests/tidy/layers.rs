@@ -5,7 +5,7 @@ use super::source::{Source, sources};
 
 /// A folder of `src` and the modules that it may name. Those that end in `::` stand for what is
 /// below them.
-const MAY_KNOW: [(&str, &[&str]); 10] = [
+const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("metric", &[]),
     // A plain value, which clocks hand out.
     ("system", &["metric::Timestamp"]),
@@ -13,7 +13,8 @@ const MAY_KNOW: [(&str, &[&str]); 10] = [
     ("http", &["system", "metric::Timestamp"]),
     // Options that many plugins share are read here, and what they come to is the client's.
     ("plugin", &["metric", "system", "http"]),
-    ("plugins", &["plugin", "metric", "system", "kafka", "http"]),
+    ("process", &["plugin", "metric", "system"]),
+    ("plugins", &["plugin", "metric", "system", "kafka", "http", "process"]),
     ("agent", &["plugin", "metric", "system"]),
     ("config", &["plugin", "plugins", "agent", "metric", "system", "http"]),
     (

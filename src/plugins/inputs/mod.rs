@@ -4,6 +4,7 @@ pub mod cpu;
 pub mod disk;
 pub mod diskio;
 pub mod exec;
+pub mod execd;
 pub mod file;
 pub mod internal;
 pub mod kernel;
@@ -24,6 +25,7 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &disk::PLUGIN,
     &diskio::PLUGIN,
     &exec::PLUGIN,
+    &execd::PLUGIN,
     &file::PLUGIN,
     &internal::PLUGIN,
     &kernel::PLUGIN,

@@ -1,6 +1,7 @@
 //! Plugins that take metrics out.
 
 pub mod discard;
+pub mod execd;
 pub mod file;
 pub mod http;
 pub mod influxdb;
@@ -12,6 +13,7 @@ use crate::plugin::{Declaration, Output};
 /// Every output, sorted by name.
 pub static ALL: &[&Declaration<dyn Output>] = &[
     &discard::PLUGIN,
+    &execd::PLUGIN,
     &file::PLUGIN,
     &http::PLUGIN,
     &influxdb::PLUGIN,

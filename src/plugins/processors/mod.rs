@@ -1,6 +1,7 @@
 //! Plugins that change metrics on their way.
 
 pub mod converter;
+pub mod execd;
 pub mod filter;
 pub mod regex;
 pub mod rename;
@@ -9,4 +10,4 @@ use crate::plugin::{Declaration, Processor};
 
 /// Every processor, sorted by name.
 pub static ALL: &[&Declaration<dyn Processor>] =
-    &[&converter::PLUGIN, &filter::PLUGIN, &regex::PLUGIN, &rename::PLUGIN];
+    &[&converter::PLUGIN, &execd::PLUGIN, &filter::PLUGIN, &regex::PLUGIN, &rename::PLUGIN];
