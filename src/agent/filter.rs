@@ -87,6 +87,11 @@ impl Filter {
             && !any_tag_matches(&self.tagdrop, metric.tags())
     }
 
+    /// Whether [`Filter::modify`] leaves every metric as it is.
+    pub fn keeps_all_parts(&self) -> bool {
+        self.fields.passes_all() && self.tags.passes_all()
+    }
+
     /// Takes away the fields and tags that do not pass; the metric may have no field left.
     pub fn modify(&self, metric: &mut Metric) {
         if !self.fields.passes_all() {
