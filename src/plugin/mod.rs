@@ -16,6 +16,7 @@ pub mod glob;
 mod log;
 mod patterns;
 mod quote;
+pub mod series;
 pub mod settings;
 mod shown;
 mod statistics;
