@@ -118,6 +118,11 @@ impl Filter {
             && self.condition.as_ref().is_none_or(|condition| condition.passes(metric))
     }
 
+    /// Whether [`Filter::modify`] leaves every metric as it is.
+    pub fn keeps_all_parts(&self) -> bool {
+        self.fields.passes_all() && self.tags.passes_all()
+    }
+
     /// Takes away the fields and tags that do not pass; the metric may have no field left.
     pub fn modify(&self, metric: &mut Metric) {
         if !self.fields.passes_all() {

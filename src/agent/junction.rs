@@ -83,7 +83,8 @@ impl Junction {
         for aggregator in &mut self.aggregators {
             aggregator.open(start_time, alignment);
         }
-        let mut push_due = self.next_push(system);
+        let mut waited_for = self.first_end();
+        let mut push_due = self.push_timer(waited_for, system);
         loop {
             select! {
                 recv(from_inputs) -> metrics => match metrics {
@@ -94,8 +95,9 @@ impl Junction {
                     self.take_late(late);
                 },
                 recv(push_due) -> _ => {
-                    self.push_ended(system);
-                    push_due = self.next_push(system);
+                    self.push_ended(waited_for, system);
+                    waited_for = self.first_end();
+                    push_due = self.push_timer(waited_for, system);
                 }
             }
         }
@@ -149,19 +151,28 @@ impl Junction {
         self.destination.add(metrics);
     }
 
-    /// A timer for the window that ends first.
-    fn next_push(&self, system: &System) -> Receiver<Instant> {
-        let Some(end) = self.aggregators.iter().map(RunningAggregator::end).min() else {
-            return never();
-        };
-        // Waking a little early would find no window at its end; a millisecond more never does.
-        system.clock.after(end.since(system.clock.now()) + Duration::from_millis(1))
+    /// The end of the window that ends first.
+    fn first_end(&self) -> Option<Timestamp> {
+        self.aggregators.iter().map(RunningAggregator::end).min()
     }
 
-    fn push_ended(&mut self, system: &System) {
+    fn push_timer(&self, end: Option<Timestamp>, system: &System) -> Receiver<Instant> {
+        match end {
+            // Waking a little early would open the same window again; a millisecond more never does.
+            Some(end) => {
+                system.clock.after(end.since(system.clock.now()) + Duration::from_millis(1))
+            }
+            None => never(),
+        }
+    }
+
+    /// Pushes the windows that have ended, and those whose end was waited for: if the wall clock
+    /// has been set back meanwhile, it would come to their end only much later.
+    fn push_ended(&mut self, waited_for: Option<Timestamp>, system: &System) {
         let now = system.clock.now();
+        let ended = waited_for.map_or(now, |end| end.max(now));
         for at in 0..self.aggregators.len() {
-            if self.aggregators[at].end() <= now {
+            if self.aggregators[at].end() <= ended {
                 self.push(at, system);
             }
         }
@@ -177,3 +188,6 @@ impl Junction {
 fn apply(processors: &mut [RunningProcessor], metrics: Vec<Metric>) -> Vec<Metric> {
     processors.iter_mut().fold(metrics, |metrics, processor| processor.apply(metrics))
 }
+
+#[cfg(test)]
+mod tests;

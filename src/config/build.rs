@@ -19,7 +19,7 @@ use crate::agent::options::{
     AgentOptions, AggregatorOptions, IdentityOptions, InputOptions, NamingOptions, OutputOptions,
     ProcessorOptions, StartupErrorBehavior,
 };
-use crate::agent::running_aggregator::{Original, RunningAggregator, Window};
+use crate::agent::running_aggregator::{Aggregation, Original, RunningAggregator, Window};
 use crate::agent::running_input::{AlwaysInclude, InputShape, RunningInput, Timing};
 use crate::agent::running_output::{Flushing, RunningOutput};
 use crate::agent::running_processor::RunningProcessor;
@@ -306,14 +306,18 @@ impl Builder<'_> {
             delay: options.delay.to_std(),
             grace: options.grace.to_std(),
         };
+        let aggregation = Aggregation {
+            window,
+            original: if options.drop_original { Original::Drop } else { Original::Pass },
+            precision: schedule::precision(agent.precision.to_std(), agent.interval.to_std()),
+        };
         self.built.aggregators.push(RunningAggregator::new(
             aggregator,
             common.log,
             common.filter,
             Naming::new(naming, Vec::new()),
-            window,
-            if options.drop_original { Original::Drop } else { Original::Pass },
-            schedule::precision(agent.precision.to_std(), agent.interval.to_std()),
+            aggregation,
+            self.statistics,
         ));
         true
     }

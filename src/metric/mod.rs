@@ -8,7 +8,7 @@ mod timestamp;
 mod value;
 
 pub use float::{PlainFloat, push_plain_float};
-pub use timestamp::Timestamp;
+pub use timestamp::{Timestamp, seconds};
 pub use value::Value;
 
 use std::collections::HashSet;

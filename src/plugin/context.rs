@@ -1,8 +1,10 @@
 //! What a plugin is built with.
 
+use std::sync::Arc;
+
 use super::settings::{Data, Table, Value};
 use super::{BuildError, Declaration, Parser, PluginLog, Serializer, Statistics};
-use crate::system::System;
+use crate::system::{Clock, System};
 
 /// Everything a plugin may want while it is built: its settings, its log, the machine, and the
 /// formats it can speak.
@@ -64,6 +66,26 @@ impl<'a> Context<'a> {
                 Err(unknown_format("parser", &format, self.formats.parsers.iter().map(|p| p.name)))
             }
         }
+    }
+
+    /// Builds the parser that `data_format` names, as [`Context::parser`] does, with a clock of its
+    /// own: what carries no time of its own gets the time of that clock.
+    ///
+    /// # Errors
+    /// If there is no such format, or its options are wrong.
+    pub fn parser_with_clock(
+        &self,
+        default_format: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Box<dyn Parser>, BuildError> {
+        let context = Context {
+            system: System { clock, ..self.system.clone() },
+            log: self.log.clone(),
+            statistics: self.statistics.clone(),
+            settings: self.settings,
+            formats: self.formats,
+        };
+        context.parser(default_format)
     }
 
     /// Builds the serializer that `data_format` names, or `default_format` where it is absent,

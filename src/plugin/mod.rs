@@ -20,6 +20,7 @@ mod json_path;
 mod log;
 mod patterns;
 mod quote;
+pub mod series;
 pub mod settings;
 mod shown;
 mod statistics;

@@ -93,7 +93,8 @@ impl Source {
         let declared = self.text.lines().filter_map(|line| {
             let line = line.strip_suffix(';')?;
             let name = line.rsplit_once("mod ")?;
-            matches!(name.0, "" | "pub " | "pub(crate) " | "pub(super) ").then_some(name.1)
+            matches!(name.0, "" | "pub " | "pub(crate) " | "pub(super) ")
+                .then_some(name.1.trim_start_matches("r#"))
         });
         declared
             .map(|name| if outer.is_empty() { name.to_owned() } else { format!("{outer}::{name}") })

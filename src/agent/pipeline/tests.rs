@@ -11,7 +11,7 @@ use crate::agent::naming::Naming;
 use crate::agent::options::{
     AgentOptions, FilterOptions, NamingOptions, StartupErrorBehavior, TimeSource,
 };
-use crate::agent::running_aggregator::{Original, RunningAggregator, Window};
+use crate::agent::running_aggregator::{Aggregation, Original, RunningAggregator, Window};
 use crate::agent::running_input::{AlwaysInclude, InputShape, Timing};
 use crate::agent::running_output::Flushing;
 use crate::agent::running_processor::RunningProcessor;
@@ -372,9 +372,16 @@ fn aggregates_pass_their_own_processors_and_originals_may_end() {
         PluginLog::new("aggregators.sum"),
         Filter::for_test(&only_count),
         Naming::default(),
-        Window { period: SECOND * 60, delay: Duration::from_millis(100), grace: Duration::ZERO },
-        Original::Drop,
-        SECOND,
+        Aggregation {
+            window: Window {
+                period: SECOND * 60,
+                delay: Duration::from_millis(100),
+                grace: Duration::ZERO,
+            },
+            original: Original::Drop,
+            precision: SECOND,
+        },
+        &bench.statistics,
     ));
     let pipeline = bench.start(Mode::Once { wait: Duration::ZERO }).unwrap();
     assert!(pipeline.finished().recv_timeout(LIMIT).is_err());
