@@ -57,7 +57,7 @@ impl Bench {
         let mut aggregator = RunningAggregator::new(
             Box::new(Sum::default()),
             PluginLog::new("aggregators.sum::alias"),
-            Filter::new(&filter).unwrap(),
+            Filter::for_test(&filter),
             Naming::new(naming, Vec::new()),
             Aggregation { window, original, precision: SECOND },
             &statistics,
