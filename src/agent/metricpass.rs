@@ -4,7 +4,7 @@
 //! The Common Expression Language, <https://cel.dev>; Telegraf's `docs/CONFIGURATION.md`, "Metric
 //! Filtering", for the variables `name`, `tags`, `fields` and `time` and the function `now()`.
 
-mod types;
+mod inference;
 mod values;
 
 use std::fmt;
@@ -15,7 +15,7 @@ use cel::{Context, Env, ExecutionError, Program, Value};
 use crate::metric::Metric;
 use crate::plugin::PluginLog;
 use crate::system::Clock;
-use types::{Type, TypeError};
+use inference::{Type, TypeError};
 use values::Variables;
 
 /// Why a condition is none.
@@ -57,7 +57,7 @@ impl Condition {
         let program = env
             .compile(expression)
             .map_err(|errors| ConditionError::Syntax(errors.to_string().trim_end().to_owned()))?;
-        if types::infer(program.expression())? != Type::Bool {
+        if inference::infer(program.expression())? != Type::Bool {
             return Err(ConditionError::NotBoolean);
         }
         let mut context = Context::with_env(env);
