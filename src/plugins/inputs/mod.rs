@@ -4,6 +4,7 @@ pub mod cpu;
 pub mod exec;
 pub mod file;
 pub mod internal;
+pub mod interrupts;
 pub mod mem;
 pub mod net;
 pub mod netstat;
@@ -17,6 +18,7 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &exec::PLUGIN,
     &file::PLUGIN,
     &internal::PLUGIN,
+    &interrupts::PLUGIN,
     &mem::PLUGIN,
     &net::PLUGIN,
     &netstat::PLUGIN,
