@@ -5,6 +5,7 @@ pub mod exec;
 pub mod file;
 pub mod internal;
 pub mod interrupts;
+pub mod linux_sysctl_fs;
 pub mod mem;
 pub mod net;
 pub mod netstat;
@@ -19,6 +20,7 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &file::PLUGIN,
     &internal::PLUGIN,
     &interrupts::PLUGIN,
+    &linux_sysctl_fs::PLUGIN,
     &mem::PLUGIN,
     &net::PLUGIN,
     &netstat::PLUGIN,
