@@ -1,5 +1,6 @@
 //! Plugins that bring metrics in.
 
+pub mod conntrack;
 pub mod cpu;
 pub mod exec;
 pub mod file;
@@ -15,6 +16,7 @@ use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
 pub static ALL: &[&Declaration<dyn Input>] = &[
+    &conntrack::PLUGIN,
     &cpu::PLUGIN,
     &exec::PLUGIN,
     &file::PLUGIN,
