@@ -11,6 +11,7 @@ pub mod mem;
 pub mod net;
 pub mod netstat;
 pub mod nstat;
+pub mod temp;
 
 use crate::plugin::{Declaration, Input};
 
@@ -27,4 +28,5 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &net::PLUGIN,
     &netstat::PLUGIN,
     &nstat::PLUGIN,
+    &temp::PLUGIN,
 ];
