@@ -1,5 +1,6 @@
 //! What a plugin is built with.
 
+use super::measured::{MeasuredParser, MeasuredSerializer, Measures};
 use super::settings::Table;
 use super::{BuildError, Declaration, Parser, PluginLog, Serializer, Statistics};
 use crate::system::System;
@@ -53,7 +54,12 @@ impl<'a> Context<'a> {
     pub fn parser(&self, default_format: &str) -> Result<Box<dyn Parser>, BuildError> {
         let format = self.format(default_format)?;
         match self.formats.parsers.iter().find(|parser| parser.name == format) {
-            Some(parser) => (parser.build)(self),
+            Some(parser) => {
+                let parser = (parser.build)(&self.of_format("parser", &format))?;
+                let (statistics, clock) = (&self.statistics, &self.system.clock);
+                let measures = Measures::of_parser(statistics, clock, &format);
+                Ok(Box::new(MeasuredParser { parser, measures }))
+            }
             None => {
                 Err(unknown_format("parser", &format, self.formats.parsers.iter().map(|p| p.name)))
             }
@@ -68,12 +74,28 @@ impl<'a> Context<'a> {
     pub fn serializer(&self, default_format: &str) -> Result<Box<dyn Serializer>, BuildError> {
         let format = self.format(default_format)?;
         match self.formats.serializers.iter().find(|serializer| serializer.name == format) {
-            Some(serializer) => (serializer.build)(self),
+            Some(serializer) => {
+                let serializer = (serializer.build)(&self.of_format("serializer", &format))?;
+                let (statistics, clock) = (&self.statistics, &self.system.clock);
+                let measures = Measures::of_serializer(statistics, clock, &format);
+                Ok(Box::new(MeasuredSerializer { serializer, measures }))
+            }
             None => Err(unknown_format(
                 "serializer",
                 &format,
                 self.formats.serializers.iter().map(|s| s.name),
             )),
+        }
+    }
+
+    /// The same context for a parser or serializer, whose errors in the log are counted apart.
+    fn of_format(&self, kind: &'static str, format: &str) -> Context<'a> {
+        let errors = self.statistics.counter(kind, "errors", &[("type", format)]);
+        Context {
+            system: self.system.clone(),
+            log: self.log.clone().counting_errors(errors),
+            statistics: self.statistics.clone(),
+            ..*self
         }
     }
 

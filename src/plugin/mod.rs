@@ -14,6 +14,7 @@ mod declaration;
 mod error;
 pub mod glob;
 mod log;
+mod measured;
 mod patterns;
 mod quote;
 pub mod settings;
