@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::measured::{MeasuredParser, MeasuredSerializer, Measures};
 use super::settings::{Data, Table, Value};
 use super::{BuildError, Declaration, Parser, PluginLog, Serializer, Statistics};
 use crate::system::{Clock, System};
@@ -61,7 +62,12 @@ impl<'a> Context<'a> {
     pub fn parser(&self, default_format: &str) -> Result<Box<dyn Parser>, BuildError> {
         let format = self.format(default_format)?;
         match self.formats.parsers.iter().find(|parser| parser.name == format) {
-            Some(parser) => (parser.build)(self),
+            Some(parser) => {
+                let parser = (parser.build)(&self.of_format("parser", &format))?;
+                let (statistics, clock) = (&self.statistics, &self.system.clock);
+                let measures = Measures::of_parser(statistics, clock, &format);
+                Ok(Box::new(MeasuredParser { parser, measures }))
+            }
             None => {
                 Err(unknown_format("parser", &format, self.formats.parsers.iter().map(|p| p.name)))
             }
@@ -96,7 +102,12 @@ impl<'a> Context<'a> {
     pub fn serializer(&self, default_format: &str) -> Result<Box<dyn Serializer>, BuildError> {
         let format = self.format(default_format)?;
         match self.formats.serializers.iter().find(|serializer| serializer.name == format) {
-            Some(serializer) => (serializer.build)(self),
+            Some(serializer) => {
+                let serializer = (serializer.build)(&self.of_format("serializer", &format))?;
+                let (statistics, clock) = (&self.statistics, &self.system.clock);
+                let measures = Measures::of_serializer(statistics, clock, &format);
+                Ok(Box::new(MeasuredSerializer { serializer, measures }))
+            }
             None => Err(unknown_format(
                 "serializer",
                 &format,
@@ -125,6 +136,17 @@ impl<'a> Context<'a> {
         let (system, log) = (self.system.clone(), self.log.clone());
         Context::new(system, log, self.statistics.clone(), &settings, self.formats)
             .serializer(format)
+    }
+
+    /// The same context for a parser or serializer, whose errors in the log are counted apart.
+    fn of_format(&self, kind: &'static str, format: &str) -> Context<'a> {
+        let errors = self.statistics.counter(kind, "errors", &[("type", format)]);
+        Context {
+            system: self.system.clone(),
+            log: self.log.clone().counting_errors(errors),
+            statistics: self.statistics.clone(),
+            ..*self
+        }
     }
 
     fn format(&self, default_format: &str) -> Result<String, BuildError> {

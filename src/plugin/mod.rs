@@ -18,6 +18,7 @@ pub mod go;
 pub mod http_options;
 mod json_path;
 mod log;
+mod measured;
 mod patterns;
 mod quote;
 pub mod series;

@@ -3,7 +3,7 @@
 //! # References
 //! Names are those of Telegraf's `selfstat` package: `internal_gather`, `internal_write`, ….
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -104,6 +104,7 @@ pub struct Statistics {
 struct Registry {
     all: Mutex<Vec<Statistic>>,
     gather_failures: Counter,
+    formats_watched: AtomicBool,
 }
 
 impl Statistics {
@@ -151,6 +152,16 @@ impl Statistics {
     /// whether a single round has succeeded.
     pub fn gather_failures(&self) -> Counter {
         self.registry.gather_failures.clone()
+    }
+
+    /// Asks for numbers on parsers and serializers, which take a little time to keep.
+    pub fn watch_formats(&self) {
+        self.registry.formats_watched.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody has asked for numbers on parsers and serializers.
+    pub(super) fn are_formats_watched(&self) -> bool {
+        self.registry.formats_watched.load(Ordering::Relaxed)
     }
 
     fn find_or_make<N: Reported>(

@@ -5,6 +5,7 @@
 
 mod archives;
 mod clock;
+pub mod devices;
 mod errno;
 pub mod fake;
 mod folder;

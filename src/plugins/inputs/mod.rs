@@ -1,5 +1,6 @@
 //! Plugins that bring metrics in.
 
+pub mod conntrack;
 pub mod cpu;
 pub mod disk;
 pub mod diskio;
@@ -7,7 +8,9 @@ pub mod exec;
 pub mod execd;
 pub mod file;
 pub mod internal;
+pub mod interrupts;
 pub mod kernel;
+pub mod linux_sysctl_fs;
 pub mod mem;
 pub mod mock;
 pub mod net;
@@ -16,11 +19,13 @@ pub mod nstat;
 pub mod processes;
 pub mod swap;
 pub mod system;
+pub mod temp;
 
 use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
 pub static ALL: &[&Declaration<dyn Input>] = &[
+    &conntrack::PLUGIN,
     &cpu::PLUGIN,
     &disk::PLUGIN,
     &diskio::PLUGIN,
@@ -28,7 +33,9 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &execd::PLUGIN,
     &file::PLUGIN,
     &internal::PLUGIN,
+    &interrupts::PLUGIN,
     &kernel::PLUGIN,
+    &linux_sysctl_fs::PLUGIN,
     &mem::PLUGIN,
     &mock::PLUGIN,
     &net::PLUGIN,
@@ -37,4 +44,5 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &processes::PLUGIN,
     &swap::PLUGIN,
     &system::PLUGIN,
+    &temp::PLUGIN,
 ];

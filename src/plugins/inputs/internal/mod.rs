@@ -55,6 +55,7 @@ impl Build<dyn Input> for Config {
         if self.collect_gostats {
             context.log.warn("Option \"collect_gostats\" has no effect: there is no Go runtime");
         }
+        context.statistics.watch_formats();
         Ok(Box::new(Internal {
             statistics: context.statistics.clone(),
             grouping: if self.per_instance { Grouping::ByInstance } else { Grouping::ByName },

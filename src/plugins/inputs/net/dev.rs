@@ -3,6 +3,8 @@
 //! # References
 //! proc_pid_net(5), "/proc/net/dev".
 
+use crate::plugin::Quoted;
+
 /// The columns of a line, counted behind the colon, with the fields they give.
 const COLUMNS: [(usize, &str); FIELDS] = [
     (8, "bytes_sent"),
@@ -45,10 +47,8 @@ pub(super) enum ParseError {
         lines: usize,
     },
     /// A column that should be a number is none.
-    #[error("net/dev: {interface}: parsing {value:?}: invalid syntax")]
+    #[error("strconv.ParseUint: parsing {}: invalid syntax", Quoted::new(value.as_str()))]
     Number {
-        /// The interface.
-        interface: String,
         /// What stands there.
         value: String,
     },
@@ -76,10 +76,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Interface<'_>>, ParseError> {
         let mut counters = [0; FIELDS];
         for (counter, (column, _)) in counters.iter_mut().zip(COLUMNS) {
             let value = values[column];
-            *counter = value.parse().map_err(|_| ParseError::Number {
-                interface: name.to_owned(),
-                value: value.to_owned(),
-            })?;
+            *counter = value.parse().map_err(|_| ParseError::Number { value: value.to_owned() })?;
         }
         interfaces.push(Interface { name, counters });
     }
@@ -118,7 +115,7 @@ mod tests {
         assert_eq!(parse("").unwrap_err(), ParseError::Head { lines: 0 });
         assert_eq!(parse("one line").unwrap_err(), ParseError::Head { lines: 1 });
         let error = parsed("eth0: 1 2 x 4 5 6 7 8 9 10 11 12 13").unwrap_err();
-        assert_eq!(error, "net/dev: eth0: parsing \"x\": invalid syntax");
+        assert_eq!(error, "strconv.ParseUint: parsing \"x\": invalid syntax");
     }
 
     proptest! {

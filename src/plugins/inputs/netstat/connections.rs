@@ -6,6 +6,8 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::plugin::Quoted;
+
 /// The states of a TCP connection, by the kernel's number less one.
 pub(super) const STATES: [&str; N_STATES] = [
     "tcp_established",
@@ -145,7 +147,7 @@ pub(super) struct UnixSocket<'a> {
 
 /// Why the list of Unix sockets cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("net/unix: parsing {text:?}: invalid syntax")]
+#[error("strconv.ParseInt: parsing {}: invalid syntax", Quoted::new(text.as_str()))]
 pub(super) struct ParseError {
     text: String,
 }
@@ -245,7 +247,7 @@ mod tests {
     #[test]
     fn a_type_that_is_no_number_voids_the_list() {
         let error = parse_unix("head\n0: 2 0 0 x 03 11\n").unwrap_err();
-        assert_eq!(error.to_string(), "net/unix: parsing \"x\": invalid syntax");
+        assert_eq!(error.to_string(), "strconv.ParseInt: parsing \"x\": invalid syntax");
     }
 
     proptest! {
