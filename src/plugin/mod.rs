@@ -18,17 +18,19 @@ mod log;
 mod patterns;
 mod quote;
 pub mod settings;
+mod state;
 mod statistics;
 mod time_layout;
 
 pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
-pub use context::{Context, Formats};
+pub use context::{Context, Formats, Parsers};
 pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind};
 pub use deprecation::DeprecatedOption;
 pub use error::{BuildError, ConnectError, PluginError, Rejection, StartError, WriteError};
 pub use log::PluginLog;
 pub use patterns::Patterns;
 pub use quote::Quoted;
+pub use state::Stateful;
 pub use statistics::{Counter, Statistic, Statistics};
 pub use time_layout::{TimeLayout, TimeParseError};
 
@@ -56,6 +58,11 @@ pub trait Input: Send {
 
     /// Ends what [`Input::start`] began and waits for it.
     fn stop(&mut self) {}
+
+    /// The plugin's state, if it has any that outlives the agent.
+    fn stateful(&mut self) -> Option<&mut dyn Stateful> {
+        None
+    }
 
     /// Whether metrics come from [`Input::start`] rather than from rounds; their times are then
     /// left at full precision.
