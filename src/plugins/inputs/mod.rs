@@ -5,9 +5,10 @@ pub mod exec;
 pub mod file;
 pub mod mem;
 pub mod mock;
+pub mod tail;
 
 use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
 pub static ALL: &[&Declaration<dyn Input>] =
-    &[&cpu::PLUGIN, &exec::PLUGIN, &file::PLUGIN, &mem::PLUGIN, &mock::PLUGIN];
+    &[&cpu::PLUGIN, &exec::PLUGIN, &file::PLUGIN, &mem::PLUGIN, &mock::PLUGIN, &tail::PLUGIN];
