@@ -11,7 +11,7 @@ use super::filter::Filter;
 use super::naming::Naming;
 use super::running_input::panic_message;
 use super::schedule::Alignment;
-use crate::metric::{Metric, Timestamp};
+use crate::metric::{Companion, Metric, Timestamp};
 use crate::plugin::{Accumulator, Aggregator, Counter, Deliver, PluginLog, Statistics};
 use crate::system::System;
 
@@ -114,10 +114,12 @@ impl RunningAggregator {
         if !self.filter.selects(metric) {
             return Original::Pass;
         }
-        if self.filter.keeps_all_parts() {
+        if self.filter.keeps_all_parts() && metric.companion.is_none() {
             self.add_selected(metric);
         } else {
             let mut metric = metric.clone();
+            // An aggregator may keep it for long, which is nothing to wait for.
+            metric.companion = Companion::default();
             self.filter.modify(&mut metric);
             self.add_selected(&metric);
         }

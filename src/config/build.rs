@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::errors::{ConfigError, Problem};
 use super::general::{self, Noticed};
-use super::instance::instance_name;
+use super::plugin_id::plugin_id;
 use super::sections::{Role, Section};
 use super::selector::{Selector, check_labels};
 use crate::agent::filter::{Filter, FilterError};
@@ -213,14 +213,16 @@ impl Builder<'_> {
             },
             time_source: options.time_source,
         };
-        self.built.inputs.push(RunningInput::new(
+        let mut input = RunningInput::new(
             input,
             common.log,
             timing,
             options.startup_error_behavior,
             shape,
             &common.statistics,
-        ));
+        );
+        input.id = plugin_id(&format!("inputs.{}", section.name), &section.table);
+        self.built.inputs.push(input);
         true
     }
 
@@ -334,7 +336,7 @@ impl Builder<'_> {
             "" => plugin.clone(),
             alias => format!("{plugin}::{alias}"),
         };
-        let instance = instance_name(&name, &section.table);
+        let instance = plugin_id(&plugin, &section.table);
         let statistics = self.statistics.of_instance(instance);
         let errors = statistics.of_plugin(&name).counter("errors");
         let log = PluginLog::new(name.as_str()).counting_errors(errors);

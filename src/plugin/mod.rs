@@ -24,13 +24,14 @@ mod quote;
 pub mod series;
 pub mod settings;
 mod shown;
+mod state;
 mod statistics;
 pub mod template;
 mod time_format;
 mod time_layout;
 
 pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
-pub use context::{Context, Formats};
+pub use context::{Context, Formats, Parsers};
 pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind, SharedOptions};
 pub use deprecation::DeprecatedOption;
 pub use error::{
@@ -41,6 +42,7 @@ pub use log::PluginLog;
 pub use patterns::Patterns;
 pub use quote::Quoted;
 pub use shown::{Shown, ShownFloat};
+pub use state::Stateful;
 pub use statistics::{AverageTime, Counter, Number, PluginStatistics, Statistic, Statistics};
 pub use time_format::{TimeError, TimeFormat, UnknownZone, WrittenTime, time_zone};
 pub use time_layout::{TimeLayout, TimeParseError};
@@ -69,6 +71,11 @@ pub trait Input: Send {
 
     /// Ends what [`Input::start`] began and waits for it.
     fn stop(&mut self) {}
+
+    /// The plugin's state, if it has any that outlives the agent.
+    fn stateful(&mut self) -> Option<&mut dyn Stateful> {
+        None
+    }
 
     /// Whether metrics come from [`Input::start`] rather than from rounds; their times are then
     /// left at full precision.

@@ -19,6 +19,7 @@ pub mod nstat;
 pub mod processes;
 pub mod swap;
 pub mod system;
+pub mod tail;
 pub mod temp;
 
 use crate::plugin::{Declaration, Input};
@@ -44,5 +45,6 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &processes::PLUGIN,
     &swap::PLUGIN,
     &system::PLUGIN,
+    &tail::PLUGIN,
     &temp::PLUGIN,
 ];
