@@ -3,10 +3,11 @@
 pub mod cpu;
 pub mod exec;
 pub mod file;
+pub mod http;
 pub mod mem;
 
 use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
 pub static ALL: &[&Declaration<dyn Input>] =
-    &[&cpu::PLUGIN, &exec::PLUGIN, &file::PLUGIN, &mem::PLUGIN];
+    &[&cpu::PLUGIN, &exec::PLUGIN, &file::PLUGIN, &http::PLUGIN, &mem::PLUGIN];
