@@ -2,6 +2,7 @@
 
 pub mod discard;
 pub mod file;
+pub mod health;
 pub mod http;
 pub mod influxdb;
 pub mod influxdb_v2;
@@ -13,6 +14,7 @@ use crate::plugin::{Declaration, Output};
 pub static ALL: &[&Declaration<dyn Output>] = &[
     &discard::PLUGIN,
     &file::PLUGIN,
+    &health::PLUGIN,
     &http::PLUGIN,
     &influxdb::PLUGIN,
     &influxdb_v2::PLUGIN,
