@@ -32,10 +32,11 @@ const MAY_KNOW: [(&str, &[&str]); 10] = [
 ];
 
 /// Crates that only one folder may name.
-const DOORS: [(&str, &[&str]); 7] = [
+const DOORS: [(&str, &[&str]); 8] = [
     ("rdkafka", &["kafka"]),
     ("openssl", &["http"]),
     ("httparse", &["http"]),
+    ("snap", &["http"]),
     ("toml", &["config"]),
     ("clap", &["cli"]),
     ("signal_hook", &["cli"]),
