@@ -325,10 +325,25 @@ impl RunningOutput {
     }
 
     fn report_rejections(&self, rejected: &[Rejection]) {
-        for Rejection { reason, .. } in rejected.iter().take(REASONS_LOGGED) {
-            self.log.error(format_args!("Gave up a metric that can never be written: {reason}"));
+        // Where a server refuses a batch all of its metrics have the same reason.
+        let mut reasons: Vec<(String, usize)> = Vec::new();
+        let mut more = 0;
+        for Rejection { reason, .. } in rejected {
+            let reason = reason.to_string();
+            match reasons.iter().position(|(other, _)| *other == reason) {
+                Some(at) => reasons[at].1 += 1,
+                None if reasons.len() < REASONS_LOGGED => reasons.push((reason, 1)),
+                None => more += 1,
+            }
         }
-        if let Some(more @ 1..) = rejected.len().checked_sub(REASONS_LOGGED) {
+        for (reason, count) in reasons {
+            let what = match count {
+                1 => "a metric".to_owned(),
+                count => format!("{count} metrics"),
+            };
+            self.log.error(format_args!("Gave up {what} that can never be written: {reason}"));
+        }
+        if more > 0 {
             self.log.error(format_args!("Gave up {more} more metrics of this batch"));
         }
     }

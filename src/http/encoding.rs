@@ -73,9 +73,19 @@ pub fn decode(encoding: &str, body: Vec<u8>, most_bytes: usize) -> Result<Vec<u8
         "" | "identity" => return Ok(body),
         "gzip" | "x-gzip" => MultiGzDecoder::new(&body[..]).take(limit).read_to_end(&mut out)?,
         "deflate" | "zlib" => ZlibDecoder::new(&body[..]).take(limit).read_to_end(&mut out)?,
+        "snappy" => return unsnap(&body, most_bytes),
         other => return Err(DecodeError::Unknown(other.to_owned())),
     };
     if out.len() > most_bytes { Err(DecodeError::TooLarge(most_bytes)) } else { Ok(out) }
+}
+
+/// Unpacks a block of snappy, which says its size at its beginning.
+fn unsnap(body: &[u8], most_bytes: usize) -> Result<Vec<u8>, DecodeError> {
+    let wrong = |error| DecodeError::Io(io::Error::new(io::ErrorKind::InvalidData, error));
+    match snap::raw::decompress_len(body) {
+        Ok(length) if length > most_bytes => Err(DecodeError::TooLarge(most_bytes)),
+        _ => snap::raw::Decoder::new().decompress_vec(body).map_err(wrong),
+    }
 }
 
 #[cfg(test)]
@@ -93,6 +103,16 @@ mod tests {
         assert!(decode("gzip", text.clone(), 1 << 20).is_err());
         assert!(decode("br", packed, 1 << 20).is_err());
         assert_eq!(decode("identity", text.clone(), 1).unwrap(), text);
+    }
+
+    #[test]
+    fn blocks_of_snappy_are_unpacked_up_to_the_limit() {
+        let text = b"cpu usage_idle=1 ".repeat(100);
+        let packed = snap::raw::Encoder::new().compress_vec(&text).unwrap();
+        assert_eq!(decode("snappy", packed.clone(), text.len()).unwrap(), text);
+        let error = decode("snappy", packed.clone(), text.len() - 1).unwrap_err();
+        assert!(matches!(error, DecodeError::TooLarge(_)), "{error}");
+        assert!(decode("snappy", packed[..20].to_vec(), 1 << 20).is_err());
     }
 
     #[test]

@@ -33,10 +33,11 @@ const MAY_KNOW: [(&str, &[&str]); 11] = [
 ];
 
 /// Crates that only one folder may name.
-const DOORS: [(&str, &[&str]); 7] = [
+const DOORS: [(&str, &[&str]); 8] = [
     ("rdkafka", &["kafka"]),
     ("openssl", &["http"]),
     ("httparse", &["http"]),
+    ("snap", &["http"]),
     ("toml", &["config"]),
     ("clap", &["cli"]),
     ("signal_hook", &["cli"]),

@@ -152,7 +152,8 @@ fn head(method: &str, target: &str, host: &str, headers: &Headers, body: &[u8]) 
             !["Host", "User-Agent", "Content-Length", "Transfer-Encoding"].contains(name)
         })
         .collect();
-    rest.sort_by_key(|(name, _)| *name);
+    // As Go sends them, where what was not asked for comes last.
+    rest.sort_by_key(|(name, _)| (*name == "Accept-Encoding", *name));
     rest.into_iter().for_each(|(name, value)| all.add(name, value));
     let mut out = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
     all.write(&mut out);

@@ -74,7 +74,7 @@ fn requests_look_like_those_of_go() {
         server.join().unwrap()[0],
         format!(
             "POST /write?db=x HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {USER_AGENT}\r\n\
-             Content-Length: 5\r\nAccept-Encoding: gzip\r\nAuthorization: Token t\r\nX-B: 2\r\n\r\n"
+             Content-Length: 5\r\nAuthorization: Token t\r\nX-B: 2\r\nAccept-Encoding: gzip\r\n\r\n"
         )
     );
 }

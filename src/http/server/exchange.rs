@@ -69,6 +69,12 @@ impl<'w> Incoming<'w> {
         self.head.target.split_once('?').map(|(_, query)| decode_query(query)).unwrap_or_default()
     }
 
+    /// The query as a whole, escapes undone.
+    pub fn query_text(&self) -> String {
+        let query = self.head.target.split_once('?').map_or("", |(_, query)| query);
+        unescape(&query.replace('+', " "))
+    }
+
     /// The header.
     pub fn headers(&self) -> &Headers {
         &self.head.headers

@@ -7,6 +7,8 @@ pub mod diskio;
 pub mod exec;
 pub mod execd;
 pub mod file;
+pub mod http;
+pub mod http_listener_v2;
 pub mod internal;
 pub mod interrupts;
 pub mod kernel;
@@ -33,6 +35,8 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &exec::PLUGIN,
     &execd::PLUGIN,
     &file::PLUGIN,
+    &http::PLUGIN,
+    &http_listener_v2::PLUGIN,
     &internal::PLUGIN,
     &interrupts::PLUGIN,
     &kernel::PLUGIN,

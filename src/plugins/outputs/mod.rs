@@ -3,6 +3,7 @@
 pub mod discard;
 pub mod execd;
 pub mod file;
+pub mod health;
 pub mod http;
 pub mod influxdb;
 pub mod influxdb_v2;
@@ -15,6 +16,7 @@ pub static ALL: &[&Declaration<dyn Output>] = &[
     &discard::PLUGIN,
     &execd::PLUGIN,
     &file::PLUGIN,
+    &health::PLUGIN,
     &http::PLUGIN,
     &influxdb::PLUGIN,
     &influxdb_v2::PLUGIN,

@@ -53,6 +53,12 @@ impl Outcome {
         self.error = Some(reason.into());
     }
 
+    /// Keeps what was not sent because something before it was not taken.
+    fn keep_unsent(&mut self, part: &Part) {
+        self.retry.extend(&part.indices);
+        self.error.get_or_insert_with(|| "not all metrics have been sent".into());
+    }
+
     fn reject(&mut self, part: &Part, reason: &str) {
         let shared: Arc<dyn std::error::Error + Send + Sync> = Arc::from(PluginError::from(reason));
         let rejection =
@@ -115,12 +121,12 @@ impl InfluxDb {
                     too_large.push(part);
                 }
                 Some(Err(refusal)) => settle(&part, &refusal, log, &mut outcome),
-                None => outcome.keep(&part, "not all metrics have been sent"),
+                None => outcome.keep_unsent(&part),
             }
         }
         for part in too_large {
             if server.is_throttled() {
-                outcome.keep(&part, "not all metrics have been sent");
+                outcome.keep_unsent(&part);
             } else {
                 write_in_halves(server, encoder, part, batch, log, &mut outcome);
             }
@@ -132,10 +138,13 @@ impl InfluxDb {
 /// Notes what becomes of a part that was not taken.
 fn settle(part: &Part, refusal: &Refusal, log: &PluginLog, outcome: &mut Outcome) {
     let text = refusal.to_string();
-    log.error(&text);
     match refusal {
+        // What is given up is logged by the engine.
         Refusal::Never(_) => outcome.reject(part, &text),
-        _ => outcome.keep(part, text),
+        _ => {
+            log.error(&text);
+            outcome.keep(part, text);
+        }
     }
 }
 
