@@ -11,11 +11,13 @@
 mod accumulator;
 mod context;
 mod declaration;
+mod deprecation;
 mod error;
 pub mod glob;
 pub mod go;
 mod json_path;
 mod log;
+mod overrides;
 mod patterns;
 mod quote;
 pub mod settings;
@@ -28,11 +30,13 @@ mod time_layout;
 pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
 pub use context::{Context, Formats};
 pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind};
+pub use deprecation::DeprecatedOption;
 pub use error::{
     BuildError, ConnectError, NotEnoughData, PluginError, Rejection, StartError, WriteError,
 };
 pub use json_path::{JsonPath, JsonPathError};
 pub use log::PluginLog;
+pub use overrides::Overrides;
 pub use patterns::Patterns;
 pub use quote::Quoted;
 pub use shown::{Shown, ShownFloat};

@@ -22,7 +22,7 @@ fn listing(kind: &str) -> Listing {
     let modules = text
         .lines()
         .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
-        .map(str::to_owned)
+        .map(without_raw_mark)
         .collect();
     let (_, table) = text.split_once("pub static ALL").unwrap();
     let (_, table) = table.split_once('=').unwrap();
@@ -30,9 +30,14 @@ fn listing(kind: &str) -> Listing {
     let table = table
         .split('&')
         .filter_map(|entry| entry.trim().trim_end_matches(',').strip_suffix("::PLUGIN"))
-        .map(str::to_owned)
+        .map(without_raw_mark)
         .collect();
     Listing { modules, table }
+}
+
+/// The name of a module; some plugins are called like words of the language.
+fn without_raw_mark(name: &str) -> String {
+    name.trim_start_matches("r#").to_owned()
 }
 
 #[test]
