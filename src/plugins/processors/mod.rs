@@ -1,12 +1,40 @@
 //! Plugins that change metrics on their way.
 
+pub mod clone;
 pub mod converter;
+pub mod date;
+pub mod dedup;
+pub mod defaults;
+pub mod r#enum;
 pub mod filter;
+pub mod r#override;
+pub mod pivot;
 pub mod regex;
 pub mod rename;
+pub mod scale;
+pub mod strings;
+pub mod tag_limit;
+pub mod topk;
+pub mod unpivot;
 
 use crate::plugin::{Declaration, Processor};
 
 /// Every processor, sorted by name.
-pub static ALL: &[&Declaration<dyn Processor>] =
-    &[&converter::PLUGIN, &filter::PLUGIN, &regex::PLUGIN, &rename::PLUGIN];
+pub static ALL: &[&Declaration<dyn Processor>] = &[
+    &clone::PLUGIN,
+    &converter::PLUGIN,
+    &date::PLUGIN,
+    &dedup::PLUGIN,
+    &defaults::PLUGIN,
+    &r#enum::PLUGIN,
+    &filter::PLUGIN,
+    &r#override::PLUGIN,
+    &pivot::PLUGIN,
+    &regex::PLUGIN,
+    &rename::PLUGIN,
+    &scale::PLUGIN,
+    &strings::PLUGIN,
+    &tag_limit::PLUGIN,
+    &topk::PLUGIN,
+    &unpivot::PLUGIN,
+];
