@@ -21,4 +21,5 @@ pub mod running_output;
 pub mod running_processor;
 pub mod schedule;
 pub mod startup;
+pub mod state_file;
 mod watch;

@@ -27,6 +27,7 @@ use super::plan::Plan;
 use super::running_input::RunningInput;
 use super::running_output::RunningOutput;
 use super::startup::{self, StartupError};
+use super::state_file::StateFile;
 use super::watch::{Watched, watch};
 use crate::metric::Metric;
 use crate::plugin::settings::format_duration;
@@ -82,6 +83,7 @@ pub struct Pipeline {
     stop_watch: Option<Sender<()>>,
     watch: Option<Thread>,
     finished: Receiver<()>,
+    state_file: Option<StateFile>,
 }
 
 impl Pipeline {
@@ -93,7 +95,7 @@ impl Pipeline {
     /// # Errors
     /// If an output or a service input whose `startup_error_behavior` is `error` cannot start.
     pub fn start(
-        plan: Plan,
+        mut plan: Plan,
         mode: Mode,
         unwritten: Vec<(String, Vec<Metric>)>,
         system: &System,
@@ -103,6 +105,13 @@ impl Pipeline {
         let start_time = system.clock.now();
         let once_wait = mode.once_wait();
         let daemon = once_wait.is_none();
+
+        let state_file = match plan.agent.statefile.as_str() {
+            path if daemon && !path.is_empty() => {
+                Some(StateFile::restore(path.into(), &mut plan.inputs)?)
+            }
+            _ => None,
+        };
 
         let (outputs_run, outputs_stopped) = bounded(0);
         let (outputs, destination) = match mode {
@@ -184,6 +193,7 @@ impl Pipeline {
             stop_watch: Some(stop_watch),
             watch: Some(watch),
             finished,
+            state_file,
         })
     }
 
@@ -226,6 +236,11 @@ impl Pipeline {
         }
         drop(self.stop_watch.take());
         drop(self.watch.take());
+        if let Some(state_file) = self.state_file.take()
+            && let Err(error) = state_file.store()
+        {
+            log::error!(target: "agent", "{error}");
+        }
     }
 }
 

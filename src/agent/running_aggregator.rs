@@ -11,7 +11,7 @@ use super::filter::Filter;
 use super::naming::Naming;
 use super::running_input::panic_message;
 use super::schedule::Alignment;
-use crate::metric::{Metric, Timestamp};
+use crate::metric::{Companion, Metric, Timestamp};
 use crate::plugin::{Accumulator, Aggregator, Deliver, PluginLog};
 use crate::system::System;
 
@@ -94,6 +94,8 @@ impl RunningAggregator {
             return Original::Pass;
         }
         let mut metric = metric.clone();
+        // An aggregator may keep it for long, which is nothing to wait for.
+        metric.companion = Companion::default();
         self.filter.modify(&mut metric);
         if metric.fields().is_empty() {
             return self.original;

@@ -9,10 +9,11 @@ use super::filter::Filter;
 use super::intake::Intake;
 use super::naming::Naming;
 use super::options::{StartupErrorBehavior, TimeSource};
+use super::state_file::StateSlot;
 use crate::metric::{Metric, Timestamp};
 use crate::plugin::{
     Accumulator, Counter, Deliver, Input, PluginError, PluginLog, ServiceAccumulator, StartError,
-    Statistics,
+    Stateful, Statistics,
 };
 use crate::system::System;
 
@@ -58,6 +59,8 @@ pub struct RunningInput {
     input: Box<dyn Input>,
     /// Its log, which knows its name.
     pub log: PluginLog,
+    /// What it is known by in the state file; the same for the same settings.
+    pub id: String,
     /// When it gathers.
     pub timing: Timing,
     /// What happens if it cannot start.
@@ -65,6 +68,7 @@ pub struct RunningInput {
     shape: Arc<InputShape>,
     counters: Arc<InputCounters>,
     start: Start,
+    state: Option<StateSlot>,
 }
 
 /// Whether [`Input::start`] has succeeded.
@@ -110,11 +114,13 @@ impl RunningInput {
         RunningInput {
             input,
             log,
+            id: String::new(),
             timing,
             startup_error_behavior,
             shape: Arc::new(shape),
             counters: Arc::new(counters),
             start: Start::Pending(None),
+            state: None,
         }
     }
 
@@ -179,9 +185,24 @@ impl RunningInput {
         self.gather_to(&deliver, system);
     }
 
+    /// The input's state, if it has any that outlives the agent.
+    pub(super) fn stateful(&mut self) -> Option<&mut dyn Stateful> {
+        self.input.stateful()
+    }
+
+    /// Has the input leave its state in `slot` once it has stopped.
+    pub(super) fn leave_state_in(&mut self, slot: StateSlot) {
+        self.state = Some(slot);
+    }
+
     /// Ends the input.
     pub fn stop(&mut self) {
         self.input.stop();
+        if let Some(slot) = &self.state
+            && let Some(plugin) = self.input.stateful()
+        {
+            slot.keep(plugin);
+        }
         // The accumulator holds a way into the pipeline, which ends once all of them are gone.
         self.start = Start::Pending(None);
     }

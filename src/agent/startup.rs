@@ -9,6 +9,7 @@ use super::intake::Intake;
 use super::options::StartupErrorBehavior;
 use super::running_input::RunningInput;
 use super::running_output::RunningOutput;
+use super::state_file::StateFileError;
 use crate::metric::Metric;
 use crate::plugin::{ConnectError, StartError};
 use crate::system::{System, Waited};
@@ -35,6 +36,9 @@ pub enum StartupError {
         /// What it said.
         source: StartError,
     },
+    /// The plugins' states could not be restored.
+    #[error(transparent)]
+    States(#[from] StateFileError),
     /// The agent was told to stop while it started.
     #[error("stopped while starting")]
     Stopped,

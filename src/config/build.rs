@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::errors::{ConfigError, Problem};
 use super::general::{self, Noticed};
+use super::plugin_id::plugin_id;
 use super::sections::{Role, Section};
 use super::selector::{Selector, check_labels};
 use crate::agent::filter::{Filter, FilterError};
@@ -211,14 +212,16 @@ impl Builder<'_> {
             },
             time_source: options.time_source,
         };
-        self.built.inputs.push(RunningInput::new(
+        let mut input = RunningInput::new(
             input,
             common.log,
             timing,
             options.startup_error_behavior,
             shape,
             self.statistics,
-        ));
+        );
+        input.id = plugin_id(&format!("inputs.{}", section.name), &section.table);
+        self.built.inputs.push(input);
         true
     }
 

@@ -12,6 +12,7 @@ pub mod environment;
 pub mod errors;
 mod general;
 mod load;
+mod plugin_id;
 pub mod sample;
 mod sections;
 pub mod selector;

@@ -61,7 +61,7 @@ struct Reader<'t> {
     errors: Vec<SyntaxError>,
 }
 
-impl Reader<'_> {
+impl<'t> Reader<'t> {
     fn report(&mut self, offset: usize, message: String) {
         self.errors.push(SyntaxError { position: self.lines.position(offset), message });
     }
@@ -76,8 +76,9 @@ impl Reader<'_> {
                 "" => Cow::Borrowed(name),
                 outer => Cow::Owned(format!("{outer}.{name}")),
             };
+            let source = self.written(value);
             let value = self.value(value, &inner);
-            table.push(name, self.lines.position(key.span().start), value);
+            table.push_written(name, self.lines.position(key.span().start), value, source);
         }
         table
     }
@@ -107,6 +108,20 @@ impl Reader<'_> {
             DeValue::Table(table) => Data::Table(self.table(table, span.start, section)),
         };
         Value { position: self.lines.position(span.start), data }
+    }
+
+    /// The value as it is written; none for tables and arrays of tables under headers.
+    fn written(&self, value: &Spanned<DeValue<'_>>) -> Option<&'t str> {
+        let source = |value: &Spanned<DeValue<'_>>| self.text.get(value.span());
+        let is_inline = |value| source(value).is_some_and(|text| text.starts_with('{'));
+        match value.get_ref() {
+            DeValue::Table(_) => None,
+            DeValue::Array(values) => match values.iter().next() {
+                Some(first) if first.get_ref().is_table() && !is_inline(first) => None,
+                _ => source(value),
+            },
+            _ => source(value),
+        }
     }
 
     /// Drops the line ends that TOML keeps behind the first one at the beginning of a string

@@ -3,10 +3,12 @@
 //! # References
 //! Telegraf's `metric.go` for the model; the InfluxDB line protocol reference for the types.
 
+mod companion;
 mod float;
 mod timestamp;
 mod value;
 
+pub use companion::Companion;
 pub use float::{PlainFloat, push_plain_float};
 pub use timestamp::Timestamp;
 pub use value::Value;
@@ -59,6 +61,8 @@ pub struct Metric {
     pub time: Timestamp,
     /// What kind of quantity the fields are.
     pub value_type: ValueType,
+    /// What goes along with it until it is done with.
+    pub companion: Companion,
     tags: Vec<Tag>,
     fields: Vec<Field>,
 }
@@ -70,6 +74,7 @@ impl Metric {
             name: name.into(),
             time,
             value_type: ValueType::Untyped,
+            companion: Companion::default(),
             tags: Vec::new(),
             fields: Vec::new(),
         }
@@ -94,7 +99,15 @@ impl Metric {
         if has_double_key(&fields) {
             fields = merge_double_keys(fields);
         }
-        Metric { name: name.into(), time, value_type: ValueType::Untyped, tags, fields }
+        let value_type = ValueType::Untyped;
+        Metric {
+            name: name.into(),
+            time,
+            value_type,
+            companion: Companion::default(),
+            tags,
+            fields,
+        }
     }
 
     /// Sets the value type; for building a metric in one expression.

@@ -66,6 +66,19 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// What it takes to build the parser that `data_format` names again and again, for plugins that
+    /// need one for each of their sources.
+    pub fn parsers(&self, default_format: &'static str) -> Parsers {
+        Parsers {
+            system: self.system.clone(),
+            log: self.log.clone(),
+            statistics: self.statistics.clone(),
+            settings: self.settings.clone(),
+            formats: self.formats,
+            default_format,
+        }
+    }
+
     /// Builds the serializer that `data_format` names, or `default_format` where it is absent,
     /// from the options beside it.
     ///
@@ -86,6 +99,29 @@ impl<'a> Context<'a> {
     fn format(&self, default_format: &str) -> Result<String, BuildError> {
         let DataFormat { data_format } = self.settings.read()?;
         Ok(if data_format.is_empty() { default_format.to_owned() } else { data_format })
+    }
+}
+
+/// Builds parsers of one format and with the same options.
+pub struct Parsers {
+    system: System,
+    log: PluginLog,
+    statistics: Statistics,
+    settings: Table,
+    formats: Formats,
+    default_format: &'static str,
+}
+
+impl Parsers {
+    /// Builds one more parser.
+    ///
+    /// # Errors
+    /// As [`Context::parser`].
+    pub fn build(&self) -> Result<Box<dyn Parser>, BuildError> {
+        let (system, log) = (self.system.clone(), self.log.clone());
+        let statistics = self.statistics.clone();
+        Context::new(system, log, statistics, &self.settings, self.formats)
+            .parser(self.default_format)
     }
 }
 

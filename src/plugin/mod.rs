@@ -22,13 +22,14 @@ mod patterns;
 mod quote;
 pub mod settings;
 mod shown;
+mod state;
 mod statistics;
 pub mod template;
 mod time_format;
 mod time_layout;
 
 pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
-pub use context::{Context, Formats};
+pub use context::{Context, Formats, Parsers};
 pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind};
 pub use deprecation::DeprecatedOption;
 pub use error::{
@@ -40,6 +41,7 @@ pub use overrides::Overrides;
 pub use patterns::Patterns;
 pub use quote::Quoted;
 pub use shown::{Shown, ShownFloat};
+pub use state::Stateful;
 pub use statistics::{Counter, Statistic, Statistics};
 pub use time_format::{TimeError, TimeFormat, UnknownZone, WrittenTime, time_zone};
 pub use time_layout::{TimeLayout, TimeParseError};
@@ -68,6 +70,11 @@ pub trait Input: Send {
 
     /// Ends what [`Input::start`] began and waits for it.
     fn stop(&mut self) {}
+
+    /// The plugin's state, if it has any that outlives the agent.
+    fn stateful(&mut self) -> Option<&mut dyn Stateful> {
+        None
+    }
 
     /// Whether metrics come from [`Input::start`] rather than from rounds; their times are then
     /// left at full precision.

@@ -32,6 +32,8 @@ pub struct Entry {
     pub position: Position,
     /// The value.
     pub value: Value,
+    /// The value as it is written in the file.
+    source: Option<Box<str>>,
     read: Cell<bool>,
 }
 
@@ -97,7 +99,19 @@ impl Table {
 
     /// Adds a key; the caller sees to it that it is new.
     pub fn push(&mut self, key: impl Into<String>, position: Position, value: Value) {
-        self.entries.push(Entry { key: key.into(), position, value, read: Cell::new(false) });
+        self.push_written(key, position, value, None);
+    }
+
+    /// Adds a key whose value is written as `source`; the caller sees to it that it is new.
+    pub fn push_written(
+        &mut self,
+        key: impl Into<String>,
+        position: Position,
+        value: Value,
+        source: Option<&str>,
+    ) {
+        let (key, source) = (key.into(), source.map(Box::from));
+        self.entries.push(Entry { key, position, value, source, read: Cell::new(false) });
     }
 
     /// The keys in file order.
@@ -212,6 +226,12 @@ impl Table {
 }
 
 impl Entry {
+    /// The value as it is written in the file, before variables are put in; none for tables under
+    /// headers of their own.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
     pub(super) fn mark_read(&self) {
         self.read.set(true);
     }

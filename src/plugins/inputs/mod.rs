@@ -4,9 +4,10 @@ pub mod cpu;
 pub mod exec;
 pub mod file;
 pub mod mem;
+pub mod mock;
 
 use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
 pub static ALL: &[&Declaration<dyn Input>] =
-    &[&cpu::PLUGIN, &exec::PLUGIN, &file::PLUGIN, &mem::PLUGIN];
+    &[&cpu::PLUGIN, &exec::PLUGIN, &file::PLUGIN, &mem::PLUGIN, &mock::PLUGIN];
