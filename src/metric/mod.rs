@@ -154,6 +154,11 @@ impl Metric {
         }
     }
 
+    /// The tags, by key, for changing their values in place.
+    pub fn tag_values_mut(&mut self) -> impl Iterator<Item = (&str, &mut CompactString)> {
+        self.tags.iter_mut().map(|tag| (tag.key.as_str(), &mut tag.value))
+    }
+
     /// Removes a tag and returns its value.
     pub fn remove_tag(&mut self, key: &str) -> Option<CompactString> {
         self.find_tag(key).ok().map(|at| self.tags.remove(at).value)

@@ -5,7 +5,8 @@
 //! either pattern; `\` takes away the meaning of what follows.
 //!
 //! A pattern becomes a small automaton of which all states are followed at once, so that no
-//! pattern can make matching slow.
+//! pattern can make matching slow. One without alternatives and separators, as most are, is matched
+//! without any memory: where it fails, the last run takes one more character.
 //!
 //! # References
 //! The grammar is that of the Go package `gobwas/glob`, including what it takes for an error: an
@@ -29,6 +30,8 @@ pub struct GlobError {
 pub struct Glob {
     steps: Vec<Step>,
     separators: Vec<char>,
+    /// Whether there are neither alternatives nor separators.
+    is_plain: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -64,11 +67,52 @@ impl Glob {
         let mut compiler = Compiler { rest: pattern.chars().peekable(), steps: Vec::new() };
         compiler.sequence(0).map_err(|reason| GlobError { pattern: pattern.to_owned(), reason })?;
         compiler.steps.push(Step::End);
-        Ok(Glob { steps: compiler.steps, separators: separators.chars().collect() })
+        let steps = compiler.steps;
+        let is_plain = separators.is_empty()
+            && !steps.iter().any(|step| matches!(step, Step::Split(..) | Step::Jump(_)));
+        Ok(Glob { steps, separators: separators.chars().collect(), is_plain })
     }
 
     /// Whether the pattern stands for the whole of `text`.
     pub fn matches(&self, text: &str) -> bool {
+        if self.is_plain { self.matches_plain(text) } else { self.matches_any(text) }
+    }
+
+    /// Follows the steps one after the other.
+    fn matches_plain(&self, text: &str) -> bool {
+        let (mut at, mut rest) = (0, text.chars());
+        // Where to go on after the last run, and the text that it has not taken so far.
+        let mut last_run: Option<(usize, Chars<'_>)> = None;
+        loop {
+            let before = rest.clone();
+            let fits = match &self.steps[at] {
+                Step::Run(_) if self.steps[at + 1] == Step::End => return true,
+                Step::Run(_) => {
+                    last_run = Some((at + 1, before));
+                    true
+                }
+                Step::Char(wanted) => rest.next() == Some(*wanted),
+                Step::One => rest.next().is_some(),
+                Step::Class { negated, ranges } => {
+                    rest.next().is_some_and(|c| *negated != is_within(ranges, c))
+                }
+                Step::End if rest.as_str().is_empty() => return true,
+                Step::End | Step::Split(..) | Step::Jump(_) => false,
+            };
+            if fits {
+                at += 1;
+                continue;
+            }
+            let Some((behind, untaken)) = &mut last_run else { return false };
+            if untaken.next().is_none() {
+                return false;
+            }
+            (at, rest) = (*behind, untaken.clone());
+        }
+    }
+
+    /// Follows all states at once.
+    fn matches_any(&self, text: &str) -> bool {
         let mut now = States::new(self.steps.len());
         let mut next = States::new(self.steps.len());
         self.enter(0, &mut now);
@@ -80,9 +124,7 @@ impl Glob {
                 match &self.steps[at] {
                     Step::Char(wanted) if *wanted == c => self.enter(at + 1, &mut next),
                     Step::One if !self.separators.contains(&c) => self.enter(at + 1, &mut next),
-                    Step::Class { negated, ranges }
-                        if *negated != ranges.iter().any(|(lo, hi)| (*lo..=*hi).contains(&c)) =>
-                    {
+                    Step::Class { negated, ranges } if *negated != is_within(ranges, c) => {
                         self.enter(at + 1, &mut next);
                     }
                     Step::Run(Separators::Pass) => self.enter(at, &mut next),
@@ -115,6 +157,10 @@ impl Glob {
             }
         }
     }
+}
+
+fn is_within(ranges: &[(char, char)], c: char) -> bool {
+    ranges.iter().any(|(lo, hi)| (*lo..=*hi).contains(&c))
 }
 
 /// The states that an automaton is in at once.
@@ -327,6 +373,14 @@ mod tests {
         fn no_pattern_and_no_text_make_it_panic(pattern in "[a-c*?{},!\\[\\]\\\\-]{0,24}", text in "[a-c]{0,24}") {
             if let Ok(glob) = Glob::new(&pattern, "b") {
                 glob.matches(&text);
+            }
+        }
+
+        #[test]
+        fn both_ways_of_matching_come_to_the_same(pattern in "[ab*?\\[\\]!-]{0,10}", text in "[abü]{0,12}") {
+            if let Ok(glob) = Glob::new(&pattern, "") {
+                prop_assert!(glob.is_plain);
+                prop_assert_eq!(glob.matches_plain(&text), glob.matches_any(&text));
             }
         }
 

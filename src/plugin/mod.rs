@@ -19,6 +19,7 @@ pub mod http_options;
 mod json_path;
 mod log;
 mod measured;
+mod overrides;
 mod patterns;
 mod quote;
 pub mod series;
@@ -39,6 +40,7 @@ pub use error::{
 };
 pub use json_path::{JsonPath, JsonPathError};
 pub use log::PluginLog;
+pub use overrides::Overrides;
 pub use patterns::Patterns;
 pub use quote::Quoted;
 pub use shown::{Shown, ShownFloat};

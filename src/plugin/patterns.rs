@@ -11,8 +11,12 @@ use super::glob::{Glob, GlobError};
 #[derive(Debug, Clone)]
 pub struct Patterns(Kind);
 
+/// Up to this many texts comparing all is faster than hashing.
+const FEW: usize = 8;
+
 #[derive(Debug, Clone)]
 enum Kind {
+    FewTexts(Vec<String>),
     Texts(HashSet<String>),
     Globs(Vec<Glob>),
 }
@@ -42,6 +46,8 @@ impl Patterns {
         let kind = if has_globs {
             let globs = patterns.iter().map(|pattern| Glob::new(pattern, separators));
             Kind::Globs(globs.collect::<Result<_, _>>()?)
+        } else if patterns.len() <= FEW {
+            Kind::FewTexts(patterns.to_vec())
         } else {
             Kind::Texts(patterns.iter().cloned().collect())
         };
@@ -51,6 +57,7 @@ impl Patterns {
     /// Whether any of the patterns stands for the whole of `text`.
     pub fn match_any(&self, text: &str) -> bool {
         match &self.0 {
+            Kind::FewTexts(texts) => texts.iter().any(|each| each == text),
             Kind::Texts(texts) => texts.contains(text),
             Kind::Globs(globs) => globs.iter().any(|glob| glob.matches(text)),
         }
@@ -71,6 +78,9 @@ mod tests {
         assert!(patterns(&["{a,b}"]).match_any("{a,b}"));
         assert!(!patterns(&["{a,b}"]).match_any("a"));
         assert!(patterns(&["{a,b}", "x*"]).match_any("a"));
+        let many: Vec<_> = (0..20).map(|at| format!("t{at}")).collect();
+        let many = Patterns::new(&many).unwrap().unwrap();
+        assert!(many.match_any("t19") && !many.match_any("t20"));
         assert!(Patterns::new(&[]).unwrap().is_none());
         assert!(Patterns::new(&["[".into()]).is_err());
     }

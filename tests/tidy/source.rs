@@ -92,9 +92,10 @@ impl Source {
         let outer = self.module();
         let declared = self.text.lines().filter_map(|line| {
             let line = line.strip_suffix(';')?;
-            let name = line.rsplit_once("mod ")?;
-            matches!(name.0, "" | "pub " | "pub(crate) " | "pub(super) ")
-                .then_some(name.1.trim_start_matches("r#"))
+            let (before, name) = line.rsplit_once("mod ")?;
+            // Some plugins are called like words of the language.
+            let name = name.trim_start_matches("r#");
+            matches!(before, "" | "pub " | "pub(crate) " | "pub(super) ").then_some(name)
         });
         declared
             .map(|name| if outer.is_empty() { name.to_owned() } else { format!("{outer}::{name}") })
