@@ -14,7 +14,7 @@ mod declaration;
 mod error;
 pub mod glob;
 pub mod go;
-mod json_path;
+pub mod json_path;
 mod log;
 mod patterns;
 mod quote;
@@ -31,7 +31,6 @@ pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind};
 pub use error::{
     BuildError, ConnectError, NotEnoughData, PluginError, Rejection, StartError, WriteError,
 };
-pub use json_path::{JsonPath, JsonPathError};
 pub use log::PluginLog;
 pub use patterns::Patterns;
 pub use quote::Quoted;
