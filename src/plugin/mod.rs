@@ -16,7 +16,7 @@ mod error;
 pub mod glob;
 pub mod go;
 pub mod http_options;
-mod json_path;
+pub mod json_path;
 mod log;
 mod measured;
 mod overrides;
@@ -38,7 +38,6 @@ pub use deprecation::DeprecatedOption;
 pub use error::{
     BuildError, ConnectError, NotEnoughData, PluginError, Rejection, StartError, WriteError,
 };
-pub use json_path::{JsonPath, JsonPathError};
 pub use log::PluginLog;
 pub use overrides::Overrides;
 pub use patterns::Patterns;
