@@ -22,3 +22,6 @@ pub static ALL: &[&Declaration<dyn Aggregator>] = &[
     &quantile::PLUGIN,
     &valuecounter::PLUGIN,
 ];
+
+#[cfg(test)]
+mod tests;
