@@ -1,6 +1,6 @@
 //! Where everything the inputs bring comes together: processors, aggregators, and the fan-out.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, never, select};
 
@@ -63,16 +63,29 @@ impl Junction {
         let mut waited_for = self.first_end();
         let mut push_due = self.push_timer(waited_for, system);
         loop {
-            select! {
+            let has_ended = select! {
                 recv(from_inputs) -> metrics => match metrics {
-                    Ok(metrics) => self.take(metrics),
+                    Ok(metrics) => {
+                        let now = system.clock.now();
+                        let has_ended = waited_for.is_some_and(|end| end <= now);
+                        if has_ended {
+                            // What is gathered at the end of a window belongs to the next, also
+                            // where it overtakes the timer.
+                            self.push_ended(waited_for, system);
+                        }
+                        self.take(metrics);
+                        has_ended
+                    }
                     Err(_) => break,
                 },
                 recv(push_due) -> _ => {
                     self.push_ended(waited_for, system);
-                    waited_for = self.first_end();
-                    push_due = self.push_timer(waited_for, system);
+                    true
                 }
+            };
+            if has_ended {
+                waited_for = self.first_end();
+                push_due = self.push_timer(waited_for, system);
             }
         }
         for at in 0..self.aggregators.len() {
@@ -99,10 +112,9 @@ impl Junction {
 
     fn push_timer(&self, end: Option<Timestamp>, system: &System) -> Receiver<Instant> {
         match end {
-            // Waking a little early would open the same window again; a millisecond more never does.
-            Some(end) => {
-                system.clock.after(end.since(system.clock.now()) + Duration::from_millis(1))
-            }
+            // At the very end: a metric of that time mostly comes a little later, and then belongs to
+            // the next window.
+            Some(end) => system.clock.after(end.since(system.clock.now())),
             None => never(),
         }
     }
