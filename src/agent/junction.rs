@@ -31,6 +31,19 @@ impl Destination {
     }
 }
 
+/// The end of a window that is waited for.
+struct Due {
+    /// None where there is no window.
+    end: Option<Timestamp>,
+    timer: Receiver<Instant>,
+}
+
+impl Due {
+    fn has_come(&self, system: &System) -> bool {
+        self.end.is_some_and(|end| end <= system.clock.now())
+    }
+}
+
 /// The middle of the pipeline.
 pub(super) struct Junction {
     processors: Vec<RunningProcessor>,
@@ -60,32 +73,21 @@ impl Junction {
         for aggregator in &mut self.aggregators {
             aggregator.open(start_time, alignment);
         }
-        let mut waited_for = self.first_end();
-        let mut push_due = self.push_timer(waited_for, system);
+        let mut due = self.next_due(system);
         loop {
-            let has_ended = select! {
+            select! {
                 recv(from_inputs) -> metrics => match metrics {
                     Ok(metrics) => {
-                        let now = system.clock.now();
-                        let has_ended = waited_for.is_some_and(|end| end <= now);
-                        if has_ended {
-                            // What is gathered at the end of a window belongs to the next, also
-                            // where it overtakes the timer.
-                            self.push_ended(waited_for, system);
+                        // What is gathered at the end of a window belongs to the next, also where it
+                        // overtakes the timer.
+                        if due.has_come(system) {
+                            due = self.push_ended(&due, system);
                         }
                         self.take(metrics);
-                        has_ended
                     }
                     Err(_) => break,
                 },
-                recv(push_due) -> _ => {
-                    self.push_ended(waited_for, system);
-                    true
-                }
-            };
-            if has_ended {
-                waited_for = self.first_end();
-                push_due = self.push_timer(waited_for, system);
+                recv(due.timer) -> _ => due = self.push_ended(&due, system),
             }
         }
         for at in 0..self.aggregators.len() {
@@ -106,29 +108,29 @@ impl Junction {
     }
 
     /// The end of the window that ends first.
-    fn first_end(&self) -> Option<Timestamp> {
-        self.aggregators.iter().map(RunningAggregator::end).min()
-    }
-
-    fn push_timer(&self, end: Option<Timestamp>, system: &System) -> Receiver<Instant> {
-        match end {
+    fn next_due(&self, system: &System) -> Due {
+        let end = self.aggregators.iter().map(RunningAggregator::end).min();
+        let timer = match end {
             // At the very end: a metric of that time mostly comes a little later, and then belongs to
             // the next window.
             Some(end) => system.clock.after(end.since(system.clock.now())),
             None => never(),
-        }
+        };
+        Due { end, timer }
     }
 
     /// Pushes the windows that have ended, and those whose end was waited for: if the wall clock
-    /// has been set back meanwhile, it would come to their end only much later.
-    fn push_ended(&mut self, waited_for: Option<Timestamp>, system: &System) {
+    /// has been set back meanwhile, it would come to their end only much later. Returns what is
+    /// due next.
+    fn push_ended(&mut self, due: &Due, system: &System) -> Due {
         let now = system.clock.now();
-        let ended = waited_for.map_or(now, |end| end.max(now));
+        let ended = due.end.map_or(now, |end| end.max(now));
         for at in 0..self.aggregators.len() {
             if self.aggregators[at].end() <= ended {
                 self.push(at, system);
             }
         }
+        self.next_due(system)
     }
 
     fn push(&mut self, at: usize, system: &System) {
