@@ -1,6 +1,6 @@
 //! Where everything the inputs bring comes together: processors, aggregators, and the fan-out.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, never, select};
 
@@ -30,6 +30,19 @@ impl Destination {
             Destination::Print(print) => print(metrics),
             Destination::Outputs(fanout) => fanout.add(metrics),
         }
+    }
+}
+
+/// The end of a window that is waited for.
+struct Due {
+    /// None where there is no window.
+    end: Option<Timestamp>,
+    timer: Receiver<Instant>,
+}
+
+impl Due {
+    fn has_come(&self, system: &System) -> bool {
+        self.end.is_some_and(|end| end <= system.clock.now())
     }
 }
 
@@ -83,22 +96,24 @@ impl Junction {
         for aggregator in &mut self.aggregators {
             aggregator.open(start_time, alignment);
         }
-        let mut waited_for = self.first_end();
-        let mut push_due = self.push_timer(waited_for, system);
+        let mut due = self.next_due(system);
         loop {
             select! {
                 recv(from_inputs) -> metrics => match metrics {
-                    Ok(metrics) => self.take(metrics),
+                    Ok(metrics) => {
+                        // What is gathered at the end of a window belongs to the next, also where it
+                        // overtakes the timer.
+                        if due.has_come(system) {
+                            due = self.push_ended(&due, system);
+                        }
+                        self.take(metrics);
+                    }
                     Err(_) => break,
                 },
                 recv(self.lateness.receiver()) -> late => if let Ok(late) = late {
                     self.take_late(late);
                 },
-                recv(push_due) -> _ => {
-                    self.push_ended(waited_for, system);
-                    waited_for = self.first_end();
-                    push_due = self.push_timer(waited_for, system);
-                }
+                recv(due.timer) -> _ => due = self.push_ended(&due, system),
             }
         }
         // One after the other, since what one hands over passes those behind it.
@@ -152,30 +167,29 @@ impl Junction {
     }
 
     /// The end of the window that ends first.
-    fn first_end(&self) -> Option<Timestamp> {
-        self.aggregators.iter().map(RunningAggregator::end).min()
-    }
-
-    fn push_timer(&self, end: Option<Timestamp>, system: &System) -> Receiver<Instant> {
-        match end {
-            // Waking a little early would open the same window again; a millisecond more never does.
-            Some(end) => {
-                system.clock.after(end.since(system.clock.now()) + Duration::from_millis(1))
-            }
+    fn next_due(&self, system: &System) -> Due {
+        let end = self.aggregators.iter().map(RunningAggregator::end).min();
+        let timer = match end {
+            // At the very end: a metric of that time mostly comes a little later, and then belongs to
+            // the next window.
+            Some(end) => system.clock.after(end.since(system.clock.now())),
             None => never(),
-        }
+        };
+        Due { end, timer }
     }
 
     /// Pushes the windows that have ended, and those whose end was waited for: if the wall clock
-    /// has been set back meanwhile, it would come to their end only much later.
-    fn push_ended(&mut self, waited_for: Option<Timestamp>, system: &System) {
+    /// has been set back meanwhile, it would come to their end only much later. Returns what is
+    /// due next.
+    fn push_ended(&mut self, due: &Due, system: &System) -> Due {
         let now = system.clock.now();
-        let ended = waited_for.map_or(now, |end| end.max(now));
+        let ended = due.end.map_or(now, |end| end.max(now));
         for at in 0..self.aggregators.len() {
             if self.aggregators[at].end() <= ended {
                 self.push(at, system);
             }
         }
+        self.next_due(system)
     }
 
     fn push(&mut self, at: usize, system: &System) {

@@ -181,10 +181,12 @@ impl RunningAggregator {
     }
 
     fn open_next(&mut self, now: Timestamp) {
+        /// How far the wall clock may lag behind a timer, being slowed down by NTP.
+        const LAG: Duration = Duration::from_millis(10);
         let period = self.aggregation.window.period;
         let (mut start, mut end) = (self.end, self.end.after(period));
         // After a jump of the clock, or a suspended machine, the next window would lie elsewhere.
-        if now < start || now > end {
+        if now < start.before(LAG.min(period / 2)) || now > end {
             start = now.truncate(period);
             end = start.after(period);
         }

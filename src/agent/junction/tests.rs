@@ -1,6 +1,7 @@
 //! Tests of when aggregators are pushed, and of what goes past them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded, unbounded};
 
@@ -129,8 +130,7 @@ fn each_aggregator_is_pushed_at_the_end_of_its_own_period() {
         (2, &[aggregate("two-after", 108, 0)]),
         (2, &[aggregate("two-after", 110, 0), aggregate("five-after", 110, 0)]),
     ] {
-        // Windows are pushed a millisecond after their end.
-        bench.pass(SECOND * seconds + Duration::from_millis(1));
+        bench.pass(SECOND * seconds);
         expected.iter().for_each(|expected| assert_eq!(bench.next(), *expected));
     }
 }
@@ -156,13 +156,30 @@ fn one_that_drops_is_enough_and_every_aggregator_sees_the_metric() {
 }
 
 #[test]
+fn what_comes_at_the_end_of_a_window_belongs_to_the_next() {
+    let bench = Bench::new(&[("count", 10)], Original::Pass);
+    bench.clock.wait_for_timers(1);
+    for seconds in [101, 102] {
+        bench.send(seconds);
+        assert_eq!(bench.next(), aggregate("m-before", seconds, -1));
+    }
+    // Whether the timer or the metric is seen first is left to chance.
+    bench.clock.advance(SECOND * 10);
+    bench.send(110);
+    assert_eq!(bench.next(), aggregate("count-after", 110, 2));
+    assert_eq!(bench.next(), aggregate("m-before", 110, -1));
+    bench.pass(SECOND * 10);
+    assert_eq!(bench.next(), aggregate("count-after", 120, 1));
+}
+
+#[test]
 fn a_clock_that_is_set_back_delays_no_push() {
     let bench = Bench::new(&[("count", 10)], Original::Pass);
     bench.clock.wait_for_timers(1);
     bench.clock.jump_to(Timestamp::from_seconds(50));
-    bench.clock.advance(SECOND * 10 + Duration::from_millis(1));
+    bench.clock.advance(SECOND * 10);
     assert_eq!(bench.next(), aggregate("count-after", 60, 0));
     // The next window is the one that the clock stands in.
-    bench.pass(SECOND * 10 + Duration::from_millis(1));
+    bench.pass(SECOND * 10);
     assert_eq!(bench.next(), aggregate("count-after", 70, 0));
 }

@@ -138,6 +138,14 @@ fn a_clock_that_jumped_opens_the_window_around_now() {
 }
 
 #[test]
+fn a_clock_that_lags_a_little_does_not_open_the_same_window_again() {
+    let mut bench = Bench::aligned(103);
+    bench.clock.jump_to(Timestamp::from_millis(109_995));
+    bench.push();
+    assert_eq!(bench.aggregator.end().seconds(), 120);
+}
+
+#[test]
 fn a_push_before_the_end_is_that_of_a_stop() {
     let mut bench = Bench::aligned(103);
     bench.add(104_000);

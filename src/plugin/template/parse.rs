@@ -13,7 +13,7 @@ use super::syntax::{Branches, Node};
 use super::token::{ScanError, Span, Token, TokenKind, scan};
 
 /// How deep parentheses and blocks may nest: far beyond any use, well before the stack ends.
-const MAX_DEPTH: usize = 100;
+const MAX_DEPTH: usize = 300;
 
 /// A template's own tree, and those that it defines.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use super::data::Data;
+use super::data::{Data, Dict};
 use super::print::shown;
 use crate::metric::PlainFloat;
 use crate::plugin::{Quoted, ShownFloat};
@@ -137,7 +137,8 @@ fn push_directive(out: &mut String, directive: &Directive, verb: char, argument:
             Data::Boolean(value) => (verb == 't').then(|| value.to_string()),
             Data::Float(value) => directive.float(verb, *value),
             Data::Text(text) => directive.text(verb, text),
-            Data::List(list) => directive.list(verb, &list.items),
+            Data::List(list) => Some(directive.list(verb, &list.items)),
+            Data::Dict(dict) => Some(directive.dict(verb, dict)),
             Data::Span(_) | Data::Month(_) | Data::Weekday(_) | Data::Time(_) | Data::Metric(_)
                 if matches!(verb, 's' | 'q') =>
             {
@@ -218,14 +219,31 @@ impl Directive {
         }
     }
 
-    fn list(&self, verb: char, items: &[Data<'_>]) -> Option<String> {
+    /// The same directive for what is within a value.
+    fn inner(&self) -> Directive {
+        Directive { width: None, ..self.clone() }
+    }
+
+    fn list(&self, verb: char, items: &[Data<'_>]) -> String {
         let mut out = "[".to_owned();
         for (at, item) in items.iter().enumerate() {
             out.push_str(if at > 0 { " " } else { "" });
-            push_directive(&mut out, &Directive { width: None, ..self.clone() }, verb, item);
+            push_directive(&mut out, &self.inner(), verb, item);
         }
         out.push(']');
-        Some(out)
+        out
+    }
+
+    fn dict(&self, verb: char, dict: &Dict<'_>) -> String {
+        let mut out = "map[".to_owned();
+        for (at, (key, value)) in dict.entries().into_iter().enumerate() {
+            out.push_str(if at > 0 { " " } else { "" });
+            push_directive(&mut out, &self.inner(), verb, &Data::Text(key));
+            out.push(':');
+            push_directive(&mut out, &self.inner(), verb, &value);
+        }
+        out.push(']');
+        out
     }
 
     fn integer(&self, verb: char, value: i128) -> Option<String> {

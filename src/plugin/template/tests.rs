@@ -114,7 +114,7 @@ fn templates_that_call_themselves_end() {
         Library::Standard,
     );
     assert!(error.unwrap_err().ends_with("exceeded maximum template depth (200)"));
-    let nested = format!("{{{{ {}1{} }}}}", "(".repeat(500), ")".repeat(500));
+    let nested = format!("{{{{ {}1{} }}}}", "(".repeat(5_000), ")".repeat(5_000));
     assert!(fill(&nested, Library::Standard).unwrap_err().contains("max expression depth"));
 }
 
@@ -128,4 +128,12 @@ proptest! {
     fn no_format_panics(format in "(%|[-+# 0-9.*\\[\\]vTtbcdoOxXUeEfFgGsqé]){0,20}") {
         let _ = fill(&format!("{{{{ printf `{format}` 5 .Fields.f \"x\" nil }}}}"), Library::Sprig);
     }
+}
+
+#[test]
+fn long_chains_of_conditions_are_no_nesting_to_fear() {
+    let branches: String =
+        (0..250).map(|at| format!("{{{{ else if eq .Fields.i {at} }}}}{at}")).collect();
+    let template = format!("{{{{ if false }}}}{branches}{{{{ else }}}}none{{{{ end }}}}");
+    assert_eq!(fill(&template, Library::Standard).unwrap(), "none");
 }

@@ -12,4 +12,13 @@ pub mod kafka;
 use crate::plugin::{Declaration, Output};
 
 /// Every output, sorted by name.
-pub static ALL: &[&Declaration<dyn Output>] = &[&discard::PLUGIN, &execd::PLUGIN, &file::PLUGIN, &health::PLUGIN, &http::PLUGIN, &influxdb::PLUGIN, &influxdb_v2::PLUGIN, &kafka::PLUGIN];
+pub static ALL: &[&Declaration<dyn Output>] = &[
+    &discard::PLUGIN,
+    &execd::PLUGIN,
+    &file::PLUGIN,
+    &health::PLUGIN,
+    &http::PLUGIN,
+    &influxdb::PLUGIN,
+    &influxdb_v2::PLUGIN,
+    &kafka::PLUGIN,
+];

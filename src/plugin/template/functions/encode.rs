@@ -1,7 +1,9 @@
-//! Sprig's functions of encodings: JSON, base 64 and base 32.
+//! Sprig's functions of encodings and checksums: JSON, base 64, base 32, SHA and Adler-32.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha512};
 
 use super::super::data::{Data, Dict};
 use super::super::print::shown;
@@ -22,6 +24,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             None => "illegal base32 data".to_owned(),
         }))
+    }),
+    takes(1, "sha1sum", |call| Ok(Data::text(digest::<Sha1>(call.text(0)?)))),
+    takes(1, "sha256sum", |call| Ok(Data::text(digest::<Sha256>(call.text(0)?)))),
+    takes(1, "sha512sum", |call| Ok(Data::text(digest::<Sha512>(call.text(0)?)))),
+    takes(1, "adler32sum", |call| Ok(Data::text(adler32(call.text(0)?.as_bytes()).to_string()))),
+    takes(1, "randBytes", |call| {
+        let count = usize::try_from(call.int(0)?).unwrap_or(0).min(1 << 20);
+        let mut bytes = vec![0; count];
+        call.world.random.borrow_mut().fill(&mut bytes);
+        Ok(Data::text(STANDARD.encode(bytes)))
     }),
     takes(1, "fromJson", |call| Ok(from_json(call).unwrap_or(Data::Nil))),
     takes(1, "mustFromJson", from_json),
@@ -65,6 +77,22 @@ fn decode_base32(text: &str) -> Option<Vec<u8>> {
         }
     }
     Some(bytes)
+}
+
+/// The digest of a text in hexadecimal.
+fn digest<D: Digest>(text: &str) -> String {
+    D::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The Adler-32 checksum of RFC 1950.
+fn adler32(bytes: &[u8]) -> u32 {
+    const BASE: u32 = 65_521;
+    let sums = |(a, b): (u32, u32), byte: &u8| {
+        let a = (a + u32::from(*byte)) % BASE;
+        (a, (b + a) % BASE)
+    };
+    let (a, b) = bytes.iter().fold((1, 0), sums);
+    b << 16 | a
 }
 
 fn from_json<'a>(call: &Call<'_, 'a>) -> Answer<'a> {

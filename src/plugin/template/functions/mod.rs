@@ -91,7 +91,7 @@ const SPRIG: [&[Function]; 8] = [
 
 /// Sprig's functions for keys, certificates, passwords, versions and names of hosts, which have
 /// no use on metrics.
-const LEFT_OUT: [&str; 21] = [
+const LEFT_OUT: [&str; 16] = [
     "bcrypt",
     "htpasswd",
     "genPrivateKey",
@@ -105,14 +105,9 @@ const LEFT_OUT: [&str; 21] = [
     "genSignedCertWithKey",
     "encryptAES",
     "decryptAES",
-    "randBytes",
     "getHostByName",
     "semver",
     "semverCompare",
-    "shuffle",
-    "sha1sum",
-    "sha256sum",
-    "sha512sum",
 ];
 
 /// The function of this name.

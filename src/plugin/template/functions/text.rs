@@ -57,6 +57,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     takes(1, "randAlpha", |call| random(call, fastrand::Rng::alphabetic)),
     takes(1, "randAscii", |call| random(call, |random| char::from(random.u8(b' '..=b'~')))),
     takes(1, "randNumeric", |call| random(call, |random| random.digit(10))),
+    takes(1, "shuffle", |call| {
+        let mut chars: Vec<char> = call.text(0)?.chars().collect();
+        call.world.random.borrow_mut().shuffle(&mut chars);
+        Ok(Data::text(chars.into_iter().collect::<String>()))
+    }),
     takes(0, "uuidv4", |call| {
         let bytes = call.world.random.borrow_mut().u128(..).to_ne_bytes();
         let uuid = uuid::Builder::from_random_bytes(bytes).into_uuid();
@@ -100,7 +105,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let most = usize::try_from(call.int(1)?).unwrap_or(usize::MAX);
         Ok(numbered(split(text, separator, most)))
     }),
-    takes(1, "adler32sum", |call| map(call, |text| adler32(text.as_bytes()).to_string())),
 ];
 
 /// A value as a text: a text itself, all else as it is printed.
@@ -325,15 +329,4 @@ fn numbered<'a>(parts: Vec<String>) -> Data<'a> {
     let entries = parts.into_iter().enumerate();
     let entries = entries.map(|(at, part)| (format!("_{at}"), Data::text(part)));
     Data::Dict(Dict::Texts(std::rc::Rc::new(entries.collect())))
-}
-
-/// The Adler-32 checksum of RFC 1950.
-fn adler32(bytes: &[u8]) -> u32 {
-    const BASE: u32 = 65_521;
-    let sums = |(a, b): (u32, u32), byte: &u8| {
-        let a = (a + u32::from(*byte)) % BASE;
-        (a, (b + a) % BASE)
-    };
-    let (a, b) = bytes.iter().fold((1, 0), sums);
-    b << 16 | a
 }

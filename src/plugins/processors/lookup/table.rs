@@ -89,10 +89,7 @@ impl Table {
     }
 
     fn load_key_name_value(&mut self, file: &str, text: &str) -> Result<(), TableError> {
-        let records = Records::new(text);
-        let mut line = 0;
-        for record in records {
-            line += 1;
+        for (line, record) in (1..).zip(Records::new(text)) {
             let file = || file.to_owned();
             let record =
                 record.map_err(|source| TableError::Record { file: file(), line, source })?;
