@@ -126,6 +126,10 @@ impl Input for Conntrack {
         accumulator.add(Metric::from_lists("conntrack", now, Vec::new(), levels));
         Ok(())
     }
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 }
 
 impl Conntrack {

@@ -150,6 +150,10 @@ impl Input for DiskIo {
         self.last = current;
         Ok(())
     }
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 }
 
 impl DiskIo {

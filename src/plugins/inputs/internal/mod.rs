@@ -98,6 +98,10 @@ impl Input for Internal {
         }
         Ok(())
     }
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 }
 
 /// The numbers that make one metric.

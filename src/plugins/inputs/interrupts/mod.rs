@@ -75,6 +75,10 @@ impl Input for Interrupts {
         }
         Ok(())
     }
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 }
 
 /// How processors are told apart.

@@ -81,8 +81,8 @@ impl Build<dyn Input> for Config {
             )));
         }
         Ok(Box::new(Kernel {
-            stat: host.file(Root::Proc, "stat"),
-            entropy: host.file(Root::Proc, ENTROPY),
+            stat: host.file_in_one_piece(Root::Proc, "stat"),
+            entropy: host.file_in_one_piece(Root::Proc, ENTROPY),
             ksm: if has("ksm") { ksm_files(host) } else { Vec::new() },
             pressure: if has("psi") { pressure_files(host) } else { Vec::new() },
             buffer: Vec::new(),
@@ -144,6 +144,10 @@ impl Input for Kernel {
         let metric = Metric::from_lists("kernel", accumulator.now(), Vec::new(), fields);
         accumulator.add(metric.with_type(ValueType::Counter));
         self.gather_pressure(accumulator)
+    }
+
+    fn is_brief(&self) -> bool {
+        true
     }
 }
 

@@ -90,6 +90,10 @@ impl Input for SysctlFs {
         accumulator.add(Metric::from_lists("linux_sysctl_fs", now, Vec::new(), fields));
         Ok(())
     }
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 }
 
 /// Takes the fields out of what a file holds; columns that are not there are left out.

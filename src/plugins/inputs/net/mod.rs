@@ -111,6 +111,10 @@ impl Input for Net {
         }
         Ok(())
     }
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 }
 
 /// The speed in Mbit/s; virtual interfaces and those without a cable have none.

@@ -90,6 +90,10 @@ impl Input for Nstat {
             Err(error) => Err(error.into()),
         }
     }
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 }
 
 fn metric(name: &'static str, fields: Vec<Field>, accumulator: &Accumulator<'_>) -> Metric {

@@ -62,6 +62,10 @@ impl Input for Processes {
         accumulator.add(metric.with_type(ValueType::Gauge));
         Ok(())
     }
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 }
 
 impl Processes {

@@ -47,6 +47,10 @@ impl Input for Swap {
         }
         Ok(())
     }
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 }
 
 impl Swap {

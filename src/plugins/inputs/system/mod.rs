@@ -131,6 +131,10 @@ impl Input for SystemInput {
         }
         Ok(())
     }
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 }
 
 impl SystemInput {
@@ -142,7 +146,7 @@ impl SystemInput {
     ) -> SystemInput {
         SystemInput {
             groups,
-            loadavg: system.host.file(Root::Proc, "loadavg"),
+            loadavg: system.host.file_in_one_piece(Root::Proc, "loadavg"),
             cpus: Cpus::new(&system.host),
             os: Kept::new(config.os_cache_ttl),
             dmi: Kept::new(config.dmi_cache_ttl),
