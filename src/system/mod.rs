@@ -12,6 +12,7 @@ mod host;
 mod portable;
 mod random;
 mod rotating_file;
+pub mod socket_diag;
 pub mod thread;
 
 pub use archives::Archives;

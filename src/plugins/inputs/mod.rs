@@ -5,10 +5,18 @@ pub mod exec;
 pub mod file;
 pub mod mem;
 pub mod mock;
+pub mod procstat;
 pub mod tail;
 
 use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
-pub static ALL: &[&Declaration<dyn Input>] =
-    &[&cpu::PLUGIN, &exec::PLUGIN, &file::PLUGIN, &mem::PLUGIN, &mock::PLUGIN, &tail::PLUGIN];
+pub static ALL: &[&Declaration<dyn Input>] = &[
+    &cpu::PLUGIN,
+    &exec::PLUGIN,
+    &file::PLUGIN,
+    &mem::PLUGIN,
+    &mock::PLUGIN,
+    &procstat::PLUGIN,
+    &tail::PLUGIN,
+];
