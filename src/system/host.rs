@@ -205,6 +205,11 @@ impl Host {
         rustix::param::clock_ticks_per_second()
     }
 
+    /// How many processors this program may use.
+    pub fn n_usable_cpus(&self) -> usize {
+        rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count() as usize).max(1)
+    }
+
     /// The size of a page of memory.
     pub fn page_size_bytes(&self) -> u64 {
         rustix::param::page_size() as u64

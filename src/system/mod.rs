@@ -16,6 +16,7 @@ mod machine_status;
 mod portable;
 mod random;
 mod rotating_file;
+pub mod socket_diag;
 mod sockets;
 mod space;
 pub mod thread;

@@ -19,6 +19,7 @@ pub mod net;
 pub mod netstat;
 pub mod nstat;
 pub mod processes;
+pub mod procstat;
 pub mod swap;
 pub mod system;
 pub mod tail;
@@ -47,6 +48,7 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &netstat::PLUGIN,
     &nstat::PLUGIN,
     &processes::PLUGIN,
+    &procstat::PLUGIN,
     &swap::PLUGIN,
     &system::PLUGIN,
     &tail::PLUGIN,
