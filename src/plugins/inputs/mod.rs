@@ -6,6 +6,7 @@ pub mod file;
 pub mod http;
 pub mod http_listener_v2;
 pub mod mem;
+pub mod prometheus;
 
 use crate::plugin::{Declaration, Input};
 
@@ -17,4 +18,5 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &http::PLUGIN,
     &http_listener_v2::PLUGIN,
     &mem::PLUGIN,
+    &prometheus::PLUGIN,
 ];
