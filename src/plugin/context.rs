@@ -93,6 +93,30 @@ impl<'a> Context<'a> {
             .serializer(format)
     }
 
+    fn format(&self, default_format: &str) -> Result<String, BuildError> {
+        let DataFormat { data_format } = self.settings.read()?;
+        Ok(if data_format.is_empty() { default_format.to_owned() } else { data_format })
+    }
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+struct DataFormat {
+    data_format: String,
+}
+
+fn unknown_format<'n>(
+    kind: &str,
+    format: &str,
+    known: impl Iterator<Item = &'n str>,
+) -> BuildError {
+    BuildError::invalid(format!(
+        "undefined but requested {kind}: {format} (there are: {})",
+        known.collect::<Vec<_>>().join(", ")
+    ))
+}
+
+impl Context<'_> {
     /// Builds a parser whose format and options are the plugin's own choice, for inputs that
     /// understand one format only.
     ///
@@ -122,26 +146,4 @@ impl<'a> Context<'a> {
         }
         settings
     }
-
-    fn format(&self, default_format: &str) -> Result<String, BuildError> {
-        let DataFormat { data_format } = self.settings.read()?;
-        Ok(if data_format.is_empty() { default_format.to_owned() } else { data_format })
-    }
-}
-
-#[derive(serde::Deserialize, Default)]
-#[serde(default)]
-struct DataFormat {
-    data_format: String,
-}
-
-fn unknown_format<'n>(
-    kind: &str,
-    format: &str,
-    known: impl Iterator<Item = &'n str>,
-) -> BuildError {
-    BuildError::invalid(format!(
-        "undefined but requested {kind}: {format} (there are: {})",
-        known.collect::<Vec<_>>().join(", ")
-    ))
 }
