@@ -139,13 +139,7 @@ impl<'a> Context<'a> {
         format: &str,
         options: impl IntoIterator<Item = (&'static str, Data)>,
     ) -> Result<Box<dyn Serializer>, BuildError> {
-        let Table { file, section, position, .. } = self.settings;
-        let mut settings = Table::new(file.clone(), section.clone(), *position);
-        for (key, data) in options {
-            settings.push(key, *position, Value { position: *position, data });
-        }
-        let data = Data::String { text: format.to_owned(), substituted: false };
-        settings.push("data_format", *position, Value { position: *position, data });
+        let settings = self.fixed_settings(format, options);
         let (system, log) = (self.system.clone(), self.log.clone());
         Context::new(system, log, self.statistics.clone(), &settings, self.formats)
             .serializer(format)
@@ -206,4 +200,36 @@ fn unknown_format<'n>(
         "undefined but requested {kind}: {format} (there are: {})",
         known.collect::<Vec<_>>().join(", ")
     ))
+}
+
+impl Context<'_> {
+    /// Builds a parser whose format and options are the plugin's own choice, for inputs that
+    /// understand one format only.
+    ///
+    /// # Errors
+    /// If there is no such format, or its options are wrong.
+    pub fn fixed_parser(
+        &self,
+        format: &str,
+        options: impl IntoIterator<Item = (&'static str, Data)>,
+    ) -> Result<Box<dyn Parser>, BuildError> {
+        let settings = self.fixed_settings(format, options);
+        let (system, log) = (self.system.clone(), self.log.clone());
+        Context::new(system, log, self.statistics.clone(), &settings, self.formats).parser(format)
+    }
+
+    /// Settings as if they stood in the plugin's table, with a format.
+    fn fixed_settings(
+        &self,
+        format: &str,
+        options: impl IntoIterator<Item = (&'static str, Data)>,
+    ) -> Table {
+        let Table { file, section, position, .. } = self.settings;
+        let mut settings = Table::new(file.clone(), section.clone(), *position);
+        let format = Data::String { text: format.to_owned(), substituted: false };
+        for (key, data) in options.into_iter().chain([("data_format", format)]) {
+            settings.push(key, *position, Value { position: *position, data });
+        }
+        settings
+    }
 }

@@ -20,6 +20,7 @@ pub mod netstat;
 pub mod nstat;
 pub mod processes;
 pub mod procstat;
+pub mod prometheus;
 pub mod swap;
 pub mod system;
 pub mod tail;
@@ -49,6 +50,7 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &nstat::PLUGIN,
     &processes::PLUGIN,
     &procstat::PLUGIN,
+    &prometheus::PLUGIN,
     &swap::PLUGIN,
     &system::PLUGIN,
     &tail::PLUGIN,
