@@ -76,6 +76,7 @@ impl Junction {
         for at in 0..self.aggregators.len() {
             self.push(at, system);
         }
+        self.processors.iter_mut().for_each(RunningProcessor::stop);
     }
 
     fn take(&mut self, metrics: Vec<Metric>) {

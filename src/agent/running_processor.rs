@@ -4,16 +4,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::filter::Filter;
 use super::running_input::panic_message;
+use super::state_file::StateSlot;
 use crate::metric::Metric;
-use crate::plugin::{PluginLog, Processor};
+use crate::plugin::{PluginLog, Processor, Stateful};
 
 /// A processor ready to run.
 pub struct RunningProcessor {
     processor: Box<dyn Processor>,
-    log: PluginLog,
+    /// Its log, which knows its name.
+    pub log: PluginLog,
+    /// What it is known by in the state file; the same for the same settings.
+    pub id: String,
     /// Its place: lower ones come first.
     pub order: i64,
     filter: Filter,
+    state: Option<StateSlot>,
 }
 
 impl RunningProcessor {
@@ -24,7 +29,26 @@ impl RunningProcessor {
         order: i64,
         filter: Filter,
     ) -> RunningProcessor {
-        RunningProcessor { processor, log, order, filter }
+        RunningProcessor { processor, log, id: String::new(), order, filter, state: None }
+    }
+
+    /// The processor's state, if it has any that outlives the agent.
+    pub(super) fn stateful(&mut self) -> Option<&mut dyn Stateful> {
+        self.processor.stateful()
+    }
+
+    /// Has the processor leave its state in `slot` once nothing more comes.
+    pub(super) fn leave_state_in(&mut self, slot: StateSlot) {
+        self.state = Some(slot);
+    }
+
+    /// Tells the processor that nothing more comes.
+    pub(super) fn stop(&mut self) {
+        if let Some(slot) = &self.state
+            && let Some(plugin) = self.processor.stateful()
+        {
+            slot.keep(plugin);
+        }
     }
 
     /// Applies the processor to the metrics that its filter selects; the others keep their place

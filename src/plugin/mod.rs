@@ -92,6 +92,11 @@ pub trait Input: Send {
 pub trait Processor: Send {
     /// Takes metrics and returns what they become; order is kept by the engine.
     fn apply(&mut self, metrics: Vec<Metric>) -> Vec<Metric>;
+
+    /// The plugin's state, if it has any that outlives the agent.
+    fn stateful(&mut self) -> Option<&mut dyn Stateful> {
+        None
+    }
 }
 
 /// Condenses the metrics of a period.
