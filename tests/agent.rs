@@ -247,6 +247,44 @@ fn a_bad_file_is_refused_at_reload_and_a_good_one_taken() {
 }
 
 #[test]
+fn changed_files_are_taken_without_a_signal() {
+    let output = "[[outputs.file]]\n  files = [\"out\"]\n";
+    for how in ["notify", "poll"] {
+        let folder = folder(&format!("{EVERY_SECOND}{COUNTER}{output}"));
+        let mut agent = agent(&folder)
+            .args(["--watch-config", how, "--watch-debounce-interval", "10ms"])
+            .start();
+        let text = || fs::read_to_string(folder.path().join("out")).unwrap_or_default();
+        wait_for("metrics", LIMIT, || (!text().is_empty()).then_some(()));
+        configure(folder.path(), "[[inputs.nosuch]]\n");
+        agent.wait_for_log("the one before keeps running", LIMIT);
+        configure(
+            folder.path(),
+            &format!("{EVERY_SECOND}{COUNTER}  name_override = \"renamed\"\n{output}"),
+        );
+        wait_for("metrics of the new file", LIMIT, || text().contains("renamed").then_some(()));
+        assert_eq!(agent.stop(LIMIT).status.code(), Some(0));
+    }
+}
+
+#[test]
+fn labels_select_plugins_and_their_files_are_listed() {
+    let folder = folder(
+        "[[inputs.mem]]\n[[inputs.cpu]]\n  [inputs.cpu.labels]\n    app = \"web\"\n\
+         [[inputs.file]]\n  files = []\n  [inputs.file.labels]\n    app = \"db\"\n",
+    );
+    let ended = agent(&folder)
+        .args(["--test", "--select", "app=w*", "--print-plugin-config-source"])
+        .run(LIMIT);
+    assert!(ended.status.success(), "{}", ended.stderr);
+    assert!(ended.stderr.contains("Loaded inputs: cpu mem\n"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("| NAME | SOURCE(S)"), "{}", ended.stderr);
+    let refused = agent(&folder).args(["--test", "--select", "app"]).run(LIMIT);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.stderr.contains("missing equal sign"), "{}", refused.stderr);
+}
+
+#[test]
 fn a_reload_signal_at_any_moment_of_the_start_does_no_harm() {
     let folder = folder(&format!("{EVERY_SECOND}{COUNTER}[[outputs.discard]]\n"));
     for _ in 0..10 {

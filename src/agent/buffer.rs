@@ -17,6 +17,8 @@ use crate::plugin::{Rejection, WriteError};
 #[derive(Debug)]
 pub struct Buffer {
     waiting: VecDeque<Metric>,
+    /// How many metrics are out for writing.
+    n_out: usize,
     limit: usize,
 }
 
@@ -36,12 +38,17 @@ pub struct BatchEnd {
 impl Buffer {
     /// Makes an empty buffer for at most `limit` metrics.
     pub fn new(limit: usize) -> Buffer {
-        Buffer { waiting: VecDeque::new(), limit: limit.max(1) }
+        Buffer { waiting: VecDeque::new(), n_out: 0, limit: limit.max(1) }
     }
 
     /// How many metrics wait.
     pub fn len(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// How many metrics wait or are out for writing.
+    pub fn held(&self) -> usize {
+        (self.waiting.len() + self.n_out).min(self.limit)
     }
 
     /// Whether none waits.
@@ -67,12 +74,14 @@ impl Buffer {
     /// Takes up to `size` of the oldest metrics out for writing.
     pub fn begin(&mut self, size: usize) -> Vec<Metric> {
         let size = size.min(self.waiting.len());
+        self.n_out = size;
         self.waiting.drain(..size).collect()
     }
 
     /// Ends the writing of a batch that [`Buffer::begin`] gave out.
     pub fn end(&mut self, batch: Vec<Metric>, result: Result<(), WriteError>) -> BatchEnd {
         let size = batch.len();
+        self.n_out = 0;
         let (kept, rejected) = match result {
             Ok(()) => return BatchEnd { written: size, ..BatchEnd::default() },
             Err(WriteError::Retry(_)) => (batch, Vec::new()),
@@ -151,6 +160,15 @@ mod tests {
         let end = buffer.end(batch, Err(WriteError::retry("down")));
         assert_eq!((end.kept, end.dropped), (1, 2));
         assert_eq!(numbers(buffer.begin(9)), [0, 3, 4]);
+    }
+
+    #[test]
+    fn metrics_that_are_being_written_are_held_until_the_batch_has_ended() {
+        let mut buffer = filled(3, 4);
+        let batch = buffer.begin(2);
+        assert_eq!((buffer.len(), buffer.held()), (1, 3));
+        buffer.end(batch, Ok(()));
+        assert_eq!((buffer.len(), buffer.held()), (1, 1));
     }
 
     #[test]

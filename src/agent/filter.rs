@@ -1,17 +1,21 @@
 //! Which metrics a plugin sees, and which of their tags and fields.
 //!
-//! Selecting asks for the whole metric: `namepass`, `namedrop`, `tagpass`, `tagdrop`. Modifying
+//! Selecting asks for the whole metric: `namepass`, `namedrop`, `tagpass`, `tagdrop`,
+//! `metricpass`. Modifying
 //! takes fields and tags away: `fieldinclude`, `fieldexclude`, `taginclude`, `tagexclude`.
 //!
 //! # References
 //! Telegraf's `docs/CONFIGURATION.md`, "Metric Filtering"; `models/filter.go` for the corners.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::metricpass::{Condition, ConditionError};
 use super::options::FilterOptions;
 use crate::metric::{Metric, Tag};
-use crate::plugin::Patterns;
 use crate::plugin::glob::GlobError;
+use crate::plugin::{Patterns, PluginLog};
+use crate::system::Clock;
 
 /// Why a filter could not be compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,11 +28,9 @@ pub enum FilterError {
         /// What is wrong with which pattern.
         source: GlobError,
     },
-    /// A condition was given, which this version cannot evaluate.
-    #[error(
-        "'metricpass' is not supported by this version; use namepass, namedrop, tagpass or tagdrop"
-    )]
-    Metricpass,
+    /// The condition of `metricpass` is wrong.
+    #[error("{0}")]
+    Metricpass(#[from] ConditionError),
 }
 
 /// A compiled filter.
@@ -40,17 +42,20 @@ pub struct Filter {
     tagdrop: Vec<(String, Patterns)>,
     fields: IncludeExclude,
     tags: IncludeExclude,
+    condition: Option<Arc<Condition>>,
 }
 
 impl Filter {
-    /// Compiles the patterns.
+    /// Compiles the patterns and the condition, which asks `clock` for the time and tells `log`
+    /// of metrics that it cannot judge.
     ///
     /// # Errors
-    /// The first pattern that is wrong, with its option.
-    pub fn new(options: &FilterOptions) -> Result<Filter, FilterError> {
-        if !options.metricpass.is_empty() {
-            return Err(FilterError::Metricpass);
-        }
+    /// The first pattern that is wrong, with its option; else the condition, if that is wrong.
+    pub fn new(
+        options: &FilterOptions,
+        clock: &Arc<dyn Clock>,
+        log: &PluginLog,
+    ) -> Result<Filter, FilterError> {
         let tagpass = options
             .tagpass
             .as_ref()
@@ -62,7 +67,12 @@ impl Filter {
             Some(tags) => tag_patterns("tagdrop", tags)?,
             None => Vec::new(),
         };
+        let condition = match options.metricpass.as_str() {
+            "" => None,
+            expression => Some(Arc::new(Condition::new(expression, clock.clone(), log.clone())?)),
+        };
         Ok(Filter {
+            condition,
             names: IncludeExclude {
                 include: patterns("namepass", &options.namepass, &options.namepass_separator)?,
                 exclude: patterns("namedrop", &options.namedrop, &options.namedrop_separator)?,
@@ -80,15 +90,24 @@ impl Filter {
         })
     }
 
+    /// Compiles patterns that are known to be right.
+    #[cfg(test)]
+    pub(crate) fn for_test(options: &FilterOptions) -> Filter {
+        let clock: Arc<dyn Clock> =
+            Arc::new(crate::system::fake::FakeClock::at(crate::metric::Timestamp::EPOCH));
+        Filter::new(options, &clock, &PluginLog::new("inputs.test")).unwrap()
+    }
+
     /// Whether everything passes as it is.
     pub fn passes_all(&self) -> bool {
         // Taken apart, so that a part that is added later cannot be forgotten here.
-        let Filter { names, tagpass, tagdrop, fields, tags } = self;
+        let Filter { names, tagpass, tagdrop, fields, tags, condition } = self;
         names.passes_all()
             && tagpass.is_none()
             && tagdrop.is_empty()
             && fields.passes_all()
             && tags.passes_all()
+            && condition.is_none()
     }
 
     /// Whether the metric as a whole passes.
@@ -96,6 +115,12 @@ impl Filter {
         self.names.passes(&metric.name)
             && self.tagpass.as_ref().is_none_or(|wanted| any_tag_matches(wanted, metric.tags()))
             && !any_tag_matches(&self.tagdrop, metric.tags())
+            && self.condition.as_ref().is_none_or(|condition| condition.passes(metric))
+    }
+
+    /// Whether [`Filter::modify`] leaves every metric as it is.
+    pub fn keeps_all_parts(&self) -> bool {
+        self.fields.passes_all() && self.tags.passes_all()
     }
 
     /// Takes away the fields and tags that do not pass; the metric may have no field left.
@@ -159,6 +184,12 @@ fn patterns(
 mod tests {
     use super::*;
     use crate::metric::Timestamp;
+    use crate::system::fake::FakeClock;
+
+    fn filter(options: &FilterOptions) -> Result<Filter, FilterError> {
+        let clock: Arc<dyn Clock> = Arc::new(FakeClock::at(Timestamp::EPOCH));
+        Filter::new(options, &clock, &PluginLog::new("inputs.test"))
+    }
 
     fn list(words: &[&str]) -> Vec<String> {
         words.iter().map(|word| (*word).to_owned()).collect()
@@ -177,7 +208,7 @@ mod tests {
     }
 
     fn selects(options: FilterOptions) -> bool {
-        Filter::new(&options).unwrap().selects(&metric())
+        filter(&options).unwrap().selects(&metric())
     }
 
     #[test]
@@ -213,7 +244,7 @@ mod tests {
 
     #[test]
     fn fields_and_tags_are_taken_away() {
-        let filter = Filter::new(&FilterOptions {
+        let filter = filter(&FilterOptions {
             fieldexclude: list(&["time_*"]),
             taginclude: list(&["cpu"]),
             ..FilterOptions::default()
@@ -228,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_wrong_pattern_is_reported_with_its_option() {
-        let error = Filter::new(&FilterOptions {
+        let error = filter(&FilterOptions {
             fieldinclude: list(&["a*", "[z"]),
             ..FilterOptions::default()
         })

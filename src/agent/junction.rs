@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, never, select};
 
 use super::intake::Fanout;
+use super::late::{Late, Lateness, Stage};
 use super::running_aggregator::{Original, RunningAggregator};
 use super::running_processor::RunningProcessor;
 use super::schedule::Alignment;
+use super::startup::StartupError;
 use crate::metric::{Metric, Timestamp};
 use crate::system::System;
 
@@ -37,6 +39,7 @@ pub(super) struct Junction {
     aggregators: Vec<RunningAggregator>,
     aggregate_processors: Vec<RunningProcessor>,
     destination: Destination,
+    lateness: Lateness,
 }
 
 impl Junction {
@@ -46,7 +49,27 @@ impl Junction {
         aggregate_processors: Vec<RunningProcessor>,
         destination: Destination,
     ) -> Junction {
-        Junction { processors, aggregators, aggregate_processors, destination }
+        let lateness = Lateness::new();
+        Junction { processors, aggregators, aggregate_processors, destination, lateness }
+    }
+
+    /// Starts the processors; if one of them cannot, none runs.
+    pub(super) fn start(&mut self, system: &System) -> Result<(), StartupError> {
+        let before =
+            self.processors.iter_mut().zip(0..).map(|(each, at)| (each, Stage::Before(at)));
+        let after = self.aggregate_processors.iter_mut().zip(0..);
+        let after = after.map(|(each, at)| (each, Stage::After(at)));
+        let mut started = Vec::new();
+        for (processor, stage) in before.chain(after) {
+            let deliver = self.lateness.delivery(stage, processor.log().clone());
+            if let Err(source) = processor.start(deliver, system.clock.clone()) {
+                let name = processor.log().name().to_owned();
+                started.into_iter().for_each(RunningProcessor::stop);
+                return Err(StartupError::StartProcessor { name, source });
+            }
+            started.push(processor);
+        }
+        Ok(())
     }
 
     /// Works until all inputs have gone, then pushes every aggregator a last time.
@@ -60,27 +83,64 @@ impl Junction {
         for aggregator in &mut self.aggregators {
             aggregator.open(start_time, alignment);
         }
-        let mut push_due = self.next_push(system);
+        let mut waited_for = self.first_end();
+        let mut push_due = self.push_timer(waited_for, system);
         loop {
             select! {
                 recv(from_inputs) -> metrics => match metrics {
                     Ok(metrics) => self.take(metrics),
                     Err(_) => break,
                 },
+                recv(self.lateness.receiver()) -> late => if let Ok(late) = late {
+                    self.take_late(late);
+                },
                 recv(push_due) -> _ => {
-                    self.push_ended(system);
-                    push_due = self.next_push(system);
+                    self.push_ended(waited_for, system);
+                    waited_for = self.first_end();
+                    push_due = self.push_timer(waited_for, system);
                 }
             }
+        }
+        // One after the other, since what one hands over passes those behind it.
+        for at in 0..self.processors.len() {
+            self.processors[at].stop();
+            self.take_all_late();
         }
         for at in 0..self.aggregators.len() {
             self.push(at, system);
         }
-        self.processors.iter_mut().for_each(RunningProcessor::stop);
+        for at in 0..self.aggregate_processors.len() {
+            self.aggregate_processors[at].stop();
+            self.take_all_late();
+        }
+    }
+
+    fn take_all_late(&mut self) {
+        while let Ok(late) = self.lateness.receiver().try_recv() {
+            self.take_late(late);
+        }
+    }
+
+    fn take_late(&mut self, late: Late) {
+        match late.stage {
+            Stage::Before(at) => {
+                let metrics = apply(&mut self.processors[at + 1..], late.metrics);
+                self.aggregate(metrics);
+            }
+            Stage::After(at) => {
+                let metrics = apply(&mut self.aggregate_processors[at + 1..], late.metrics);
+                self.destination.add(metrics);
+            }
+        }
     }
 
     fn take(&mut self, metrics: Vec<Metric>) {
-        let mut metrics = apply(&mut self.processors, metrics);
+        let metrics = apply(&mut self.processors, metrics);
+        self.aggregate(metrics);
+    }
+
+    /// Shows metrics to the aggregators and lets them go on.
+    fn aggregate(&mut self, mut metrics: Vec<Metric>) {
         if !self.aggregators.is_empty() {
             metrics.retain(|metric| {
                 // Every aggregator sees every metric, whatever the others say.
@@ -91,19 +151,28 @@ impl Junction {
         self.destination.add(metrics);
     }
 
-    /// A timer for the window that ends first.
-    fn next_push(&self, system: &System) -> Receiver<Instant> {
-        let Some(end) = self.aggregators.iter().map(RunningAggregator::end).min() else {
-            return never();
-        };
-        // Waking a little early would find no window at its end; a millisecond more never does.
-        system.clock.after(end.since(system.clock.now()) + Duration::from_millis(1))
+    /// The end of the window that ends first.
+    fn first_end(&self) -> Option<Timestamp> {
+        self.aggregators.iter().map(RunningAggregator::end).min()
     }
 
-    fn push_ended(&mut self, system: &System) {
+    fn push_timer(&self, end: Option<Timestamp>, system: &System) -> Receiver<Instant> {
+        match end {
+            // Waking a little early would open the same window again; a millisecond more never does.
+            Some(end) => {
+                system.clock.after(end.since(system.clock.now()) + Duration::from_millis(1))
+            }
+            None => never(),
+        }
+    }
+
+    /// Pushes the windows that have ended, and those whose end was waited for: if the wall clock
+    /// has been set back meanwhile, it would come to their end only much later.
+    fn push_ended(&mut self, waited_for: Option<Timestamp>, system: &System) {
         let now = system.clock.now();
+        let ended = waited_for.map_or(now, |end| end.max(now));
         for at in 0..self.aggregators.len() {
-            if self.aggregators[at].end() <= now {
+            if self.aggregators[at].end() <= ended {
                 self.push(at, system);
             }
         }
@@ -119,3 +188,6 @@ impl Junction {
 fn apply(processors: &mut [RunningProcessor], metrics: Vec<Metric>) -> Vec<Metric> {
     processors.iter_mut().fold(metrics, |metrics, processor| processor.apply(metrics))
 }
+
+#[cfg(test)]
+mod tests;

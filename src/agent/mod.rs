@@ -10,6 +10,8 @@ pub mod filter;
 mod input_thread;
 pub mod intake;
 mod junction;
+mod late;
+pub mod metricpass;
 pub mod naming;
 pub mod options;
 mod output_thread;

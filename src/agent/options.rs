@@ -191,7 +191,7 @@ pub struct ProcessorOptions {
 pub struct AggregatorOptions {
     /// How long a window is.
     pub period: Duration,
-    /// How long after its end a window is pushed.
+    /// How much later than the window a metric may be.
     pub delay: Duration,
     /// How much earlier than the window a metric may be.
     pub grace: Duration,

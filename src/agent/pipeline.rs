@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::input_thread::Rounds;
+use super::input_thread::{Crew, Member, Rounds};
 use super::intake::{Fanout, Intake};
 use super::junction::{Destination, Junction};
 use super::output_thread::{self, Remaining};
@@ -36,6 +36,10 @@ use crate::system::thread::{Thread, spawn};
 
 /// How many groups of metrics the inputs can be ahead of the junction.
 const CHANNEL_GROUPS: usize = 100;
+
+/// How often the watch looks at brief inputs. That one of them takes long is next to impossible,
+/// and looking after each round would double what it costs.
+const BRIEF_LOOK: Duration = Duration::from_secs(60);
 
 /// What the pipeline does.
 pub enum Mode {
@@ -140,6 +144,7 @@ impl Pipeline {
                     plan.aggregate_processors,
                     destination,
                 );
+                junction.start(system)?;
                 let system = system.clone();
                 let thread = spawn("junction", move || {
                     junction.run(&from_inputs, start_time, alignment, &system);
@@ -168,14 +173,16 @@ impl Pipeline {
         let (stop, stopped) = bounded(0);
         let (finished_sender, finished) = bounded::<()>(0);
         let rounds = Rounds { alignment, start_time, once_wait };
-        for input in inputs {
-            let watch = watched_input(&input);
-            watched.push(watch.clone());
+        let members: Vec<Member> = inputs
+            .into_iter()
+            .map(|input| Member { watch: watched_input(&input), input })
+            .collect();
+        watched.extend(members.iter().map(|member| member.watch.clone()));
+        for crew in Crew::divide(members) {
             let (stopped, intake, system) = (stopped.clone(), intake.clone(), system.clone());
             let finished = finished_sender.clone();
-            let name = input.log.name().to_owned();
-            input_threads.push(spawn(&name, move || {
-                rounds.run(input, &watch, &intake, &stopped, &system);
+            input_threads.push(spawn(&crew.name, move || {
+                rounds.run(crew.members, &intake, &stopped, &system);
                 drop(finished);
             })?);
         }
@@ -255,7 +262,8 @@ fn watched_input(input: &RunningInput) -> Arc<Watched> {
     let (log, interval) = (input.log.clone(), input.timing.interval);
     let shown = format_duration(i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX));
     let timeouts = input.gather_timeouts();
-    Watched::new(interval, move || {
+    let look_every = if input.is_brief() { BRIEF_LOOK.max(interval) } else { interval };
+    Watched::new(interval, look_every, move || {
         timeouts.add(1);
         log.warn(format_args!(
             "Collection took longer than expected; not complete after interval of {shown}"
@@ -265,7 +273,8 @@ fn watched_input(input: &RunningInput) -> Arc<Watched> {
 
 fn watched_output(output: &RunningOutput) -> Arc<Watched> {
     let name = output.log.name().to_owned();
-    Watched::new(output.flushing.interval, move || {
+    let interval = output.flushing.interval;
+    Watched::new(interval, interval, move || {
         log::warn!(target: "agent", "[{name:?}] did not complete within its flush interval");
     })
 }

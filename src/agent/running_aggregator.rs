@@ -12,7 +12,7 @@ use super::naming::Naming;
 use super::running_input::panic_message;
 use super::schedule::Alignment;
 use crate::metric::{Companion, Metric, Timestamp};
-use crate::plugin::{Accumulator, Aggregator, Deliver, PluginLog};
+use crate::plugin::{Accumulator, Aggregator, Counter, Deliver, PluginLog, Statistics};
 use crate::system::System;
 
 /// The window of an aggregator.
@@ -35,47 +35,68 @@ pub enum Original {
     Drop,
 }
 
+/// How an aggregator is run.
+#[derive(Debug, Clone, Copy)]
+pub struct Aggregation {
+    /// Which metrics it is shown, and when it is pushed.
+    pub window: Window,
+    /// What becomes of the metrics that its filter selects.
+    pub original: Original,
+    /// What the times of its aggregates are rounded to.
+    pub precision: Duration,
+}
+
 /// An aggregator ready to run.
 pub struct RunningAggregator {
     aggregator: Box<dyn Aggregator>,
     log: PluginLog,
     filter: Filter,
     naming: Naming,
-    window: Window,
-    original: Original,
-    precision: Duration,
+    aggregation: Aggregation,
+    counters: Counters,
     start: Timestamp,
     end: Timestamp,
 }
 
+struct Counters {
+    metrics_pushed: Counter,
+    metrics_filtered: Counter,
+    metrics_dropped: Counter,
+    push_time_ns: Counter,
+    errors: Counter,
+}
+
 impl RunningAggregator {
-    /// Wraps an aggregator; `original` is what becomes of the metrics that its filter selects.
+    /// Wraps an aggregator.
     pub fn new(
         aggregator: Box<dyn Aggregator>,
         log: PluginLog,
         filter: Filter,
         naming: Naming,
-        window: Window,
-        original: Original,
-        precision: Duration,
+        aggregation: Aggregation,
+        statistics: &Statistics,
     ) -> RunningAggregator {
-        let (start, end) = (Timestamp::EPOCH, Timestamp::EPOCH);
-        RunningAggregator {
-            aggregator,
-            log,
-            filter,
-            naming,
-            window,
-            original,
-            precision,
-            start,
-            end,
+        let name = log.name().trim_start_matches("aggregators.");
+        let (name, alias) = name.split_once("::").unwrap_or((name, ""));
+        let mut tags = vec![("aggregator", name)];
+        if !alias.is_empty() {
+            tags.push(("alias", alias));
         }
+        let counter = |field| statistics.counter("aggregate", field, &tags);
+        let counters = Counters {
+            metrics_pushed: counter("metrics_pushed"),
+            metrics_filtered: counter("metrics_filtered"),
+            metrics_dropped: counter("metrics_dropped"),
+            push_time_ns: counter("push_time_ns"),
+            errors: counter("errors"),
+        };
+        let (start, end) = (Timestamp::EPOCH, Timestamp::EPOCH);
+        RunningAggregator { aggregator, log, filter, naming, aggregation, counters, start, end }
     }
 
     /// Opens the first window.
     pub fn open(&mut self, now: Timestamp, alignment: Alignment) {
-        let period = self.window.period;
+        let period = self.aggregation.window.period;
         self.end = match alignment {
             Alignment::Clock => now.truncate(period).after(period),
             Alignment::Start => now.after(period),
@@ -93,48 +114,74 @@ impl RunningAggregator {
         if !self.filter.selects(metric) {
             return Original::Pass;
         }
-        let mut metric = metric.clone();
-        // An aggregator may keep it for long, which is nothing to wait for.
-        metric.companion = Companion::default();
-        self.filter.modify(&mut metric);
-        if metric.fields().is_empty() {
-            return self.original;
+        if self.filter.keeps_all_parts() && metric.companion.is_none() {
+            self.add_selected(metric);
+        } else {
+            let mut metric = metric.clone();
+            // An aggregator may keep it for long, which is nothing to wait for.
+            metric.companion = Companion::default();
+            self.filter.modify(&mut metric);
+            self.add_selected(&metric);
         }
-        let early = metric.time < self.start.before(self.window.grace);
-        let late = metric.time > self.end.after(self.window.delay);
+        self.aggregation.original
+    }
+
+    fn add_selected(&mut self, metric: &Metric) {
+        let Window { delay, grace, .. } = self.aggregation.window;
+        if metric.fields().is_empty() {
+            self.counters.metrics_filtered.add(1);
+            return;
+        }
+        let early = metric.time < self.start.before(grace);
+        let late = metric.time > self.end.after(delay);
         if early || late {
             self.log.debug("Metric is outside aggregation window; discarding");
-            return self.original;
+            self.counters.metrics_dropped.add(1);
+            return;
         }
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.aggregator.add(&metric))) {
-            self.log.error(format_args!("Error in plugin: panicked: {}", panic_message(&panic)));
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.aggregator.add(metric))) {
+            self.report_panic(&panic);
         }
-        self.original
+    }
+
+    fn report_panic(&self, panic: &(dyn std::any::Any + Send)) {
+        self.counters.errors.add(1);
+        self.log.error(format_args!("Error in plugin: panicked: {}", panic_message(panic)));
     }
 
     /// Ends the window: returns what it came to and opens the next.
     pub fn push(&mut self, system: &System) -> Vec<Metric> {
         self.open_next(system.clock.now());
-        let collected = Collected { log: self.log.clone(), metrics: Mutex::default() };
+        let errors = self.counters.errors.clone();
+        let collected = Collected { log: self.log.clone(), errors, metrics: Mutex::default() };
         let clock = system.clock.as_ref();
         let aggregator = &mut self.aggregator;
+        let precision = self.aggregation.precision;
+        let started = clock.elapsed();
         let result = catch_unwind(AssertUnwindSafe(|| {
-            aggregator.push(&mut Accumulator::new(&collected, clock, self.precision));
+            aggregator.push(&mut Accumulator::new(&collected, clock, precision));
+            let elapsed = clock.elapsed().saturating_sub(started);
             aggregator.reset();
+            elapsed
         }));
-        if let Err(panic) = result {
-            self.log.error(format_args!("Error in plugin: panicked: {}", panic_message(&panic)));
+        match result {
+            Ok(elapsed) => {
+                let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+                self.counters.push_time_ns.add(nanos);
+            }
+            Err(panic) => self.report_panic(&panic),
         }
         let mut metrics = collected.take();
         for metric in &mut metrics {
             self.naming.rename(metric);
             self.naming.add_local_tags(metric);
         }
+        self.counters.metrics_pushed.add(metrics.len() as u64);
         metrics
     }
 
     fn open_next(&mut self, now: Timestamp) {
-        let period = self.window.period;
+        let period = self.aggregation.window.period;
         let (mut start, mut end) = (self.end, self.end.after(period));
         // After a jump of the clock, or a suspended machine, the next window would lie elsewhere.
         if now < start || now > end {
@@ -147,6 +194,7 @@ impl RunningAggregator {
 
 struct Collected {
     log: PluginLog,
+    errors: Counter,
     metrics: Mutex<Vec<Metric>>,
 }
 
@@ -162,6 +210,10 @@ impl Deliver for Collected {
     }
 
     fn report(&self, error: &dyn std::error::Error) {
+        self.errors.add(1);
         self.log.error(format_args!("Error in plugin: {error}"));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,8 +12,8 @@ use super::options::{StartupErrorBehavior, TimeSource};
 use super::state_file::StateSlot;
 use crate::metric::{Metric, Timestamp};
 use crate::plugin::{
-    Accumulator, Counter, Deliver, Input, PluginError, PluginLog, ServiceAccumulator, StartError,
-    Stateful, Statistics,
+    Accumulator, AverageTime, Counter, Deliver, Input, PluginError, PluginLog, ServiceAccumulator,
+    StartError, Stateful, Statistics,
 };
 use crate::system::System;
 
@@ -81,10 +81,12 @@ enum Start {
 #[derive(Debug)]
 struct InputCounters {
     metrics_gathered: Counter,
+    /// Rounds that ended with an error; the log counts those that were only reported, too.
     gather_errors: Counter,
-    gather_time_ns: Counter,
+    gather_time_ns: AverageTime,
     gather_timeouts: Counter,
     startup_errors: Counter,
+    failures: Counter,
 }
 
 impl RunningInput {
@@ -97,19 +99,15 @@ impl RunningInput {
         shape: InputShape,
         statistics: &Statistics,
     ) -> RunningInput {
-        let name = log.name().trim_start_matches("inputs.");
-        let (name, alias) = name.split_once("::").unwrap_or((name, ""));
-        let mut tags = vec![("input", name)];
-        if !alias.is_empty() {
-            tags.push(("alias", alias));
-        }
-        let counter = |field| statistics.counter("gather", field, &tags);
+        let own = statistics.of_plugin(log.name());
+        let log = log.counting_errors(own.counter("errors"));
         let counters = InputCounters {
-            metrics_gathered: counter("metrics_gathered"),
-            gather_errors: counter("errors"),
-            gather_time_ns: counter("gather_time_ns"),
-            gather_timeouts: counter("gather_timeouts"),
-            startup_errors: counter("startup_errors"),
+            metrics_gathered: own.counter("metrics_gathered"),
+            gather_errors: own.counter("gather_errors"),
+            gather_time_ns: own.average_time("gather_time_ns"),
+            gather_timeouts: own.counter("gather_timeouts"),
+            startup_errors: own.counter("startup_errors"),
+            failures: statistics.gather_failures(),
         };
         RunningInput {
             input,
@@ -127,6 +125,11 @@ impl RunningInput {
     /// Whether a first gather only takes a baseline.
     pub fn is_differential(&self) -> bool {
         self.input.is_differential()
+    }
+
+    /// Whether it may share a thread with others.
+    pub(super) fn is_brief(&self) -> bool {
+        self.input.is_brief()
     }
 
     /// Starts the input; what it brings goes to `intake`.
@@ -161,7 +164,7 @@ impl RunningInput {
 
     /// Counts a start that failed as an error of the round that needed it.
     pub fn report_start(&self, error: &StartError) {
-        self.counters.gather_errors.add(1);
+        self.counters.failures.add(1);
         self.log.debug(format_args!("Left out: {error}"));
     }
 
@@ -233,12 +236,14 @@ impl RunningInput {
         drop(accumulator);
         target.end(clock.now());
         let took = clock.elapsed().saturating_sub(began);
-        self.counters.gather_time_ns.set(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
-        match result {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => self.report(&error),
-            Err(panic) => self.report(&format!("panicked: {}", panic_message(&panic)).into()),
-        }
+        self.counters.gather_time_ns.add(took);
+        let error = match result {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error,
+            Err(panic) => format!("panicked: {}", panic_message(&panic)).into(),
+        };
+        self.counters.gather_errors.add(1);
+        self.report(&error);
     }
 
     fn report(&self, error: &PluginError) {
@@ -282,7 +287,7 @@ struct ErrorDelivery {
 
 impl ErrorDelivery {
     fn report(&self, error: &dyn std::error::Error) {
-        self.counters.gather_errors.add(1);
+        self.counters.failures.add(1);
         self.log.error(format_args!("Error in plugin: {error}"));
     }
 }

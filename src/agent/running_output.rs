@@ -18,7 +18,8 @@ use super::running_input::panic_message;
 use crate::metric::Metric;
 use crate::plugin::settings::format_duration;
 use crate::plugin::{
-    ConnectError, Counter, Output, PluginError, PluginLog, Rejection, Statistics, WriteError,
+    AverageTime, ConnectError, Counter, Output, PluginError, PluginLog, Rejection, Statistics,
+    WriteError,
 };
 use crate::system::Clock;
 
@@ -57,33 +58,34 @@ struct OutputCounters {
     metrics_rejected: Counter,
     metrics_dropped: Counter,
     metrics_filtered: Counter,
-    errors: Counter,
+    write_errors: Counter,
     startup_errors: Counter,
-    write_time_ns: Counter,
+    write_time_ns: AverageTime,
     buffer_size: Counter,
 }
 
 impl OutputQueue {
     /// Adds metrics that the output may keep.
     pub fn add(&self, metrics: Vec<Metric>) {
+        let n_offered = metrics.len();
         let added = metrics.into_iter().filter(|metric| self.filter.selects(metric));
-        self.enqueue(added);
+        self.enqueue(added, n_offered);
     }
 
     /// Adds copies of those metrics that the filter selects.
     pub fn add_copies(&self, metrics: &[Metric]) {
         let added = metrics.iter().filter(|metric| self.filter.selects(metric)).cloned();
-        self.enqueue(added);
+        self.enqueue(added, metrics.len());
     }
 
-    fn enqueue(&self, metrics: impl Iterator<Item = Metric>) {
+    /// Adds those that the filter has left of the metrics that were offered.
+    fn enqueue(&self, metrics: impl Iterator<Item = Metric>, n_offered: usize) {
         let mut dropped = 0;
         let mut added = 0;
         let mut buffer = self.buffer();
         for mut metric in metrics {
             self.filter.modify(&mut metric);
             if metric.fields().is_empty() {
-                self.counters.metrics_filtered.add(1);
                 continue;
             }
             self.naming.rename(&mut metric);
@@ -91,12 +93,13 @@ impl OutputQueue {
             added += 1;
         }
         self.counters.metrics_added.add(added);
+        self.counters.metrics_filtered.add(n_offered as u64 - added);
         self.count_drops(dropped);
         self.signal_if_full(&buffer);
     }
 
     fn signal_if_full(&self, buffer: &Buffer) {
-        self.counters.buffer_size.set(buffer.len() as u64);
+        self.counters.buffer_size.set(buffer.held() as u64);
         let failing = self.last_write_failed.load(Ordering::Relaxed);
         if buffer.len() >= self.batch_size && !failing {
             // The signal may be there already, or the output may be gone.
@@ -139,24 +142,19 @@ impl RunningOutput {
         naming: Naming,
         statistics: &Statistics,
     ) -> RunningOutput {
-        let name = log.name().trim_start_matches("outputs.");
-        let (name, alias) = name.split_once("::").unwrap_or((name, ""));
-        let mut tags = vec![("output", name)];
-        if !alias.is_empty() {
-            tags.push(("alias", alias));
-        }
-        let counter = |field| statistics.counter("write", field, &tags);
-        counter("buffer_limit").set(flushing.buffer_limit as u64);
+        let own = statistics.of_plugin(log.name());
+        let log = log.counting_errors(own.counter("errors"));
+        own.counter("buffer_limit").set(flushing.buffer_limit as u64);
         let counters = OutputCounters {
-            metrics_added: counter("metrics_added"),
-            metrics_written: counter("metrics_written"),
-            metrics_rejected: counter("metrics_rejected"),
-            metrics_dropped: counter("metrics_dropped"),
-            metrics_filtered: counter("metrics_filtered"),
-            errors: counter("errors"),
-            startup_errors: counter("startup_errors"),
-            write_time_ns: counter("write_time_ns"),
-            buffer_size: counter("buffer_size"),
+            metrics_added: own.counter("metrics_added"),
+            metrics_written: own.counter("metrics_written"),
+            metrics_rejected: own.counter("metrics_rejected"),
+            metrics_dropped: own.counter("metrics_dropped"),
+            metrics_filtered: own.counter("metrics_filtered"),
+            write_errors: own.counter("write_errors"),
+            startup_errors: own.counter("startup_errors"),
+            write_time_ns: own.average_time("write_time_ns"),
+            buffer_size: own.counter("buffer_size"),
         };
         let (batch_ready, batch_ready_receiver) = bounded(1);
         let queue = OutputQueue {
@@ -307,7 +305,7 @@ impl RunningOutput {
                 Ok(())
             }
             Some(error) => {
-                self.queue.counters.errors.add(1);
+                self.queue.counters.write_errors.add(1);
                 Err(error.into())
             }
         }
@@ -321,16 +319,31 @@ impl RunningOutput {
         queue.last_write_failed.store(failed, Ordering::Relaxed);
         queue.counters.metrics_written.add(end.written as u64);
         queue.counters.metrics_rejected.add(end.rejected.len() as u64);
-        queue.counters.write_time_ns.set(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        queue.counters.write_time_ns.add(took);
         queue.count_drops(end.dropped);
         self.report_rejections(&end.rejected);
     }
 
     fn report_rejections(&self, rejected: &[Rejection]) {
-        for Rejection { reason, .. } in rejected.iter().take(REASONS_LOGGED) {
-            self.log.error(format_args!("Gave up a metric that can never be written: {reason}"));
+        // Where a server refuses a batch all of its metrics have the same reason.
+        let mut reasons: Vec<(String, usize)> = Vec::new();
+        let mut more = 0;
+        for Rejection { reason, .. } in rejected {
+            let reason = reason.to_string();
+            match reasons.iter().position(|(other, _)| *other == reason) {
+                Some(at) => reasons[at].1 += 1,
+                None if reasons.len() < REASONS_LOGGED => reasons.push((reason, 1)),
+                None => more += 1,
+            }
         }
-        if let Some(more @ 1..) = rejected.len().checked_sub(REASONS_LOGGED) {
+        for (reason, count) in reasons {
+            let what = match count {
+                1 => "a metric".to_owned(),
+                count => format!("{count} metrics"),
+            };
+            self.log.error(format_args!("Gave up {what} that can never be written: {reason}"));
+        }
+        if more > 0 {
             self.log.error(format_args!("Gave up {more} more metrics of this batch"));
         }
     }

@@ -1,18 +1,20 @@
 //! A processor with its filter: metrics that are not selected pass by.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::filter::Filter;
 use super::running_input::panic_message;
 use super::state_file::StateSlot;
 use crate::metric::Metric;
-use crate::plugin::{PluginLog, Processor, Stateful};
+use crate::plugin::{Deliver, PluginLog, Processor, ServiceAccumulator, StartError, Stateful};
+use crate::system::Clock;
 
 /// A processor ready to run.
 pub struct RunningProcessor {
     processor: Box<dyn Processor>,
-    /// Its log, which knows its name.
-    pub log: PluginLog,
+    log: PluginLog,
     /// What it is known by in the state file; the same for the same settings.
     pub id: String,
     /// Its place: lower ones come first.
@@ -42,8 +44,28 @@ impl RunningProcessor {
         self.state = Some(slot);
     }
 
-    /// Tells the processor that nothing more comes.
-    pub(super) fn stop(&mut self) {
+    /// Its log, which knows its name.
+    pub fn log(&self) -> &PluginLog {
+        &self.log
+    }
+
+    /// Starts the processor; what it hands over later goes to `deliver`.
+    ///
+    /// # Errors
+    /// The processor's own error.
+    pub fn start(
+        &mut self,
+        deliver: Arc<dyn Deliver>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(), StartError> {
+        let log = self.log.clone();
+        // Metrics keep the times they have.
+        self.processor.start(ServiceAccumulator::new(deliver, clock, Duration::ZERO, log))
+    }
+
+    /// Ends the processor, after it has handed over what was still to come.
+    pub fn stop(&mut self) {
+        self.processor.stop();
         if let Some(slot) = &self.state
             && let Some(plugin) = self.processor.stateful()
         {
@@ -118,7 +140,7 @@ mod tests {
     }
 
     fn names(filter: FilterOptions, names: &[&str]) -> Vec<String> {
-        let filter = Filter::new(&filter).unwrap();
+        let filter = Filter::for_test(&filter);
         let mut processor =
             RunningProcessor::new(Box::new(Shout), PluginLog::new("processors.shout"), 0, filter);
         let metrics = names
@@ -147,7 +169,7 @@ mod tests {
             FilterOptions { namedrop, ..FilterOptions::default() }
         });
         let left = filters.map(|filter| {
-            let filter = Filter::new(&filter).unwrap();
+            let filter = Filter::for_test(&filter);
             let log = PluginLog::new("processors.shout");
             let mut processor = RunningProcessor::new(Box::new(Shout), log, 0, filter);
             let bare = Metric::new("a", Timestamp::EPOCH);

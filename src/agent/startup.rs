@@ -36,6 +36,14 @@ pub enum StartupError {
         /// What it said.
         source: StartError,
     },
+    /// A processor could not start.
+    #[error("starting processor {name}: {source}")]
+    StartProcessor {
+        /// The processor, such as `processors.execd`.
+        name: String,
+        /// What it said.
+        source: StartError,
+    },
     /// The plugins' states could not be restored.
     #[error(transparent)]
     States(#[from] StateFileError),

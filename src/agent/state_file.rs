@@ -125,7 +125,8 @@ impl StateFile {
             }
         }
         for processor in processors {
-            let (id, name) = (processor.id.clone(), format!("processor {}", processor.log.name()));
+            let (id, name) =
+                (processor.id.clone(), format!("processor {}", processor.log().name()));
             if let Some(plugin) = processor.stateful() {
                 let slot = restoring.restore(id, &name, plugin)?;
                 processor.leave_state_in(slot);

@@ -14,6 +14,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Watched {
     /// How long it may take before it is worth a word, and between words.
     interval: Duration,
+    /// How often to look whether it takes that long; at least the interval.
+    look_every: Duration,
     /// The word.
     warn: Box<dyn Fn() + Send + Sync>,
     state: Mutex<Option<Running>>,
@@ -27,8 +29,12 @@ struct Running {
 
 impl Watched {
     /// Makes a piece of work to watch; `warn` is called once for every full `interval` it takes.
-    pub(super) fn new(interval: Duration, warn: impl Fn() + Send + Sync + 'static) -> Arc<Watched> {
-        Arc::new(Watched { interval, warn: Box::new(warn), state: Mutex::new(None) })
+    pub(super) fn new(
+        interval: Duration,
+        look_every: Duration,
+        warn: impl Fn() + Send + Sync + 'static,
+    ) -> Arc<Watched> {
+        Arc::new(Watched { interval, look_every, warn: Box::new(warn), state: Mutex::new(None) })
     }
 
     /// Does the work under watch.
@@ -57,7 +63,7 @@ impl Watched {
 
 /// Watches until `stop` closes.
 pub(super) fn watch(all: &[Arc<Watched>], clock: &dyn Clock, stop: &Receiver<()>) {
-    let Some(shortest) = all.iter().map(|watched| watched.interval).min() else { return };
+    let Some(shortest) = all.iter().map(|watched| watched.look_every).min() else { return };
     // Work that takes its whole interval is going on at one of these looks, and from then on it is
     // known when its warning is due. Looking more often would wake the machine for nothing.
     let mut pause = shortest;
@@ -80,11 +86,13 @@ mod tests {
     use crate::metric::Timestamp;
     use crate::system::fake::FakeClock;
 
+    const TEN: Duration = Duration::from_secs(10);
+
     #[test]
     fn work_is_warned_about_once_for_every_interval_it_takes() {
         let warned = Arc::new(AtomicUsize::new(0));
         let counter = warned.clone();
-        let watched = Watched::new(Duration::from_secs(10), move || {
+        let watched = Watched::new(TEN, TEN, move || {
             counter.fetch_add(1, Ordering::Relaxed);
         });
         let clock = FakeClock::at(Timestamp::EPOCH);

@@ -42,6 +42,24 @@ pub struct Flag {
     pub help: &'static str,
 }
 
+impl Flag {
+    /// A flag without a letter of its own.
+    pub const fn new(
+        name: &'static str,
+        takes: Takes,
+        default: &'static str,
+        heading: &'static str,
+        help: &'static str,
+    ) -> Flag {
+        Flag { name, letter: None, takes, default, heading, help }
+    }
+
+    /// The flag with a letter, too.
+    pub const fn with_letter(self, letter: char) -> Flag {
+        Flag { letter: Some(letter), ..self }
+    }
+}
+
 /// One command of a program: the words that name it and what it does.
 #[derive(Debug, Clone, Copy)]
 pub struct Word {

@@ -19,7 +19,7 @@ use crate::agent::options::{
     AgentOptions, AggregatorOptions, IdentityOptions, InputOptions, NamingOptions, OutputOptions,
     ProcessorOptions, StartupErrorBehavior,
 };
-use crate::agent::running_aggregator::{Original, RunningAggregator, Window};
+use crate::agent::running_aggregator::{Aggregation, Original, RunningAggregator, Window};
 use crate::agent::running_input::{AlwaysInclude, InputShape, RunningInput, Timing};
 use crate::agent::running_output::{Flushing, RunningOutput};
 use crate::agent::running_processor::RunningProcessor;
@@ -111,6 +111,7 @@ pub(super) struct ProcessorSection {
 struct Common {
     log: PluginLog,
     filter: Filter,
+    statistics: Statistics,
 }
 
 impl Builder<'_> {
@@ -218,7 +219,7 @@ impl Builder<'_> {
             timing,
             options.startup_error_behavior,
             shape,
-            self.statistics,
+            &common.statistics,
         );
         input.id = plugin_id(&format!("inputs.{}", section.name), &section.table);
         self.built.inputs.push(input);
@@ -259,7 +260,7 @@ impl Builder<'_> {
             options.startup_error_behavior,
             common.filter,
             Naming::new(naming, Vec::new()),
-            self.statistics,
+            &common.statistics,
         ));
         true
     }
@@ -281,7 +282,7 @@ impl Builder<'_> {
     /// Builds the instances of processors that aggregates go through: a processor may keep state.
     fn add_aggregate_processors(&mut self) {
         for ProcessorSection { section, common, order } in std::mem::take(&mut self.processors) {
-            let Common { log, filter } = common;
+            let Common { log, filter, .. } = common;
             if let Some(processor) = self.build(&section, self.plugins.processors, &log) {
                 let running = RunningProcessor::new(processor, log, order, filter);
                 self.built.aggregate_processors.push(running);
@@ -309,14 +310,18 @@ impl Builder<'_> {
             delay: options.delay.to_std(),
             grace: options.grace.to_std(),
         };
+        let aggregation = Aggregation {
+            window,
+            original: if options.drop_original { Original::Drop } else { Original::Pass },
+            precision: schedule::precision(agent.precision.to_std(), agent.interval.to_std()),
+        };
         self.built.aggregators.push(RunningAggregator::new(
             aggregator,
             common.log,
             common.filter,
             Naming::new(naming, Vec::new()),
-            window,
-            if options.drop_original { Original::Drop } else { Original::Pass },
-            schedule::precision(agent.precision.to_std(), agent.interval.to_std()),
+            aggregation,
+            self.statistics,
         ));
         true
     }
@@ -329,25 +334,30 @@ impl Builder<'_> {
     /// Reads the filter and makes the log of a plugin.
     fn common(&mut self, section: &Section, identity: &IdentityOptions) -> Common {
         let plugin = format!("{}.{}", section.role.plural(), section.name);
+        let name = match identity.alias.as_str() {
+            "" => plugin.clone(),
+            alias => format!("{plugin}::{alias}"),
+        };
+        let instance = plugin_id(&plugin, &section.table);
+        let statistics = self.statistics.of_instance(instance);
+        let errors = statistics.of_plugin(&name).counter("errors");
+        let log = PluginLog::new(name.as_str()).counting_errors(errors);
         let filter = match general::read_filter(&plugin, &section.table, &mut self.noticed) {
-            Ok(options) => Filter::new(&options).unwrap_or_else(|error| {
-                let option = match error {
-                    FilterError::Pattern { option, .. } => option,
-                    FilterError::Metricpass => "metricpass",
-                };
-                self.wrong(section, option, error);
-                Filter::default()
-            }),
+            Ok(options) => {
+                Filter::new(&options, &self.system.clock, &log).unwrap_or_else(|error| {
+                    let option = match error {
+                        FilterError::Pattern { option, .. } => option,
+                        FilterError::Metricpass(_) => "metricpass",
+                    };
+                    self.wrong(section, option, error);
+                    Filter::default()
+                })
+            }
             Err(errors) => {
                 self.report_values(section, errors);
                 Filter::default()
             }
         };
-        let name = match identity.alias.as_str() {
-            "" => plugin,
-            alias => format!("{plugin}::{alias}"),
-        };
-        let log = PluginLog::new(name.as_str());
         match level(&identity.log_level) {
             Ok(Some(level)) => {
                 self.built.plugin_levels.insert(name, level);
@@ -355,7 +365,7 @@ impl Builder<'_> {
             Ok(None) => {}
             Err(()) => log.error(format_args!("invalid log-level {:?}", identity.log_level)),
         }
-        Common { log, filter }
+        Common { log, filter, statistics }
     }
 
     /// Builds the plugin itself; what is wrong with it goes to the errors.

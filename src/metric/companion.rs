@@ -17,6 +17,11 @@ impl Companion {
     pub fn new(guard: Arc<dyn Any + Send + Sync>) -> Companion {
         Companion(Some(guard))
     }
+
+    /// Whether nothing goes along.
+    pub fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
 }
 
 impl PartialEq for Companion {

@@ -10,7 +10,7 @@ mod value;
 
 pub use companion::Companion;
 pub use float::{PlainFloat, push_plain_float};
-pub use timestamp::Timestamp;
+pub use timestamp::{Timestamp, seconds};
 pub use value::Value;
 
 use std::collections::HashSet;

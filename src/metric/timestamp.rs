@@ -83,6 +83,11 @@ impl Timestamp {
             .map_or(Duration::ZERO, Duration::from_nanos)
     }
 
+    /// How many nanoseconds later this time is than `other`, negative if it is earlier; saturates.
+    pub fn nanos_after(self, other: Timestamp) -> i64 {
+        self.0.saturating_sub(other.0)
+    }
+
     fn to_multiple(self, period: Duration, shift: impl Fn(i128, i128) -> i128) -> Timestamp {
         let period = i128::try_from(period.as_nanos()).unwrap_or(i128::MAX);
         if period == 0 {
@@ -96,6 +101,12 @@ impl Timestamp {
         let nanos = i128::from(self.0) + shift(rest, period);
         Timestamp(nanos.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)
     }
+}
+
+/// A span as seconds, whole ones and the rest converted apart as Go's `Duration.Seconds` does it.
+pub fn seconds(nanos: i64) -> f64 {
+    const SECOND: i64 = 1_000_000_000;
+    (nanos / SECOND) as f64 + (nanos % SECOND) as f64 / SECOND as f64
 }
 
 #[cfg(test)]

@@ -21,6 +21,18 @@ pub enum Value {
     String(CompactString),
 }
 
+impl Value {
+    /// The value as a float if it is a number of any type.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Value::Float(value) => Some(*value),
+            Value::Integer(value) => Some(*value as f64),
+            Value::Unsigned(value) => Some(*value as f64),
+            Value::Boolean(_) | Value::String(_) => None,
+        }
+    }
+}
+
 impl From<f64> for Value {
     fn from(value: f64) -> Value {
         Value::Float(value)

@@ -51,6 +51,11 @@ impl<'a> Accumulator<'a> {
     /// Adds a metric, its time rounded to the precision.
     pub fn add(&mut self, mut metric: Metric) {
         metric.time = metric.time.round(self.precision);
+        self.add_unrounded(metric);
+    }
+
+    /// Adds a metric that keeps its time as it is, for aggregates of metrics' own times.
+    pub fn add_unrounded(&mut self, metric: Metric) {
         self.metrics.push(metric);
         if self.metrics.len() >= HAND_ON_AT {
             self.deliver.deliver(&mut self.metrics);

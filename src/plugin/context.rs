@@ -1,8 +1,11 @@
 //! What a plugin is built with.
 
-use super::settings::Table;
+use std::sync::Arc;
+
+use super::measured::{MeasuredParser, MeasuredSerializer, Measures};
+use super::settings::{Data, Table, Value};
 use super::{BuildError, Declaration, Parser, PluginLog, Serializer, Statistics};
-use crate::system::System;
+use crate::system::{Clock, System};
 
 /// Everything a plugin may want while it is built: its settings, its log, the machine, and the
 /// formats it can speak.
@@ -59,11 +62,36 @@ impl<'a> Context<'a> {
     pub fn parser(&self, default_format: &str) -> Result<Box<dyn Parser>, BuildError> {
         let format = self.format(default_format)?;
         match self.formats.parsers.iter().find(|parser| parser.name == format) {
-            Some(parser) => (parser.build)(self),
+            Some(parser) => {
+                let parser = (parser.build)(&self.of_format("parser", &format))?;
+                let (statistics, clock) = (&self.statistics, &self.system.clock);
+                let measures = Measures::of_parser(statistics, clock, &format);
+                Ok(Box::new(MeasuredParser { parser, measures }))
+            }
             None => {
                 Err(unknown_format("parser", &format, self.formats.parsers.iter().map(|p| p.name)))
             }
         }
+    }
+
+    /// Builds the parser that `data_format` names, as [`Context::parser`] does, with a clock of its
+    /// own: what carries no time of its own gets the time of that clock.
+    ///
+    /// # Errors
+    /// If there is no such format, or its options are wrong.
+    pub fn parser_with_clock(
+        &self,
+        default_format: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Box<dyn Parser>, BuildError> {
+        let context = Context {
+            system: System { clock, ..self.system.clone() },
+            log: self.log.clone(),
+            statistics: self.statistics.clone(),
+            settings: self.settings,
+            formats: self.formats,
+        };
+        context.parser(default_format)
     }
 
     /// What it takes to build the parser that `data_format` names again and again, for plugins that
@@ -87,12 +115,50 @@ impl<'a> Context<'a> {
     pub fn serializer(&self, default_format: &str) -> Result<Box<dyn Serializer>, BuildError> {
         let format = self.format(default_format)?;
         match self.formats.serializers.iter().find(|serializer| serializer.name == format) {
-            Some(serializer) => (serializer.build)(self),
+            Some(serializer) => {
+                let serializer = (serializer.build)(&self.of_format("serializer", &format))?;
+                let (statistics, clock) = (&self.statistics, &self.system.clock);
+                let measures = Measures::of_serializer(statistics, clock, &format);
+                Ok(Box::new(MeasuredSerializer { serializer, measures }))
+            }
             None => Err(unknown_format(
                 "serializer",
                 &format,
                 self.formats.serializers.iter().map(|s| s.name),
             )),
+        }
+    }
+
+    /// Builds a serializer whose format and options are the plugin's own choice, for outputs that
+    /// speak one format only.
+    ///
+    /// # Errors
+    /// If there is no such format, or its options are wrong.
+    pub fn fixed_serializer(
+        &self,
+        format: &str,
+        options: impl IntoIterator<Item = (&'static str, Data)>,
+    ) -> Result<Box<dyn Serializer>, BuildError> {
+        let Table { file, section, position, .. } = self.settings;
+        let mut settings = Table::new(file.clone(), section.clone(), *position);
+        for (key, data) in options {
+            settings.push(key, *position, Value { position: *position, data });
+        }
+        let data = Data::String { text: format.to_owned(), substituted: false };
+        settings.push("data_format", *position, Value { position: *position, data });
+        let (system, log) = (self.system.clone(), self.log.clone());
+        Context::new(system, log, self.statistics.clone(), &settings, self.formats)
+            .serializer(format)
+    }
+
+    /// The same context for a parser or serializer, whose errors in the log are counted apart.
+    fn of_format(&self, kind: &'static str, format: &str) -> Context<'a> {
+        let errors = self.statistics.counter(kind, "errors", &[("type", format)]);
+        Context {
+            system: self.system.clone(),
+            log: self.log.clone().counting_errors(errors),
+            statistics: self.statistics.clone(),
+            ..*self
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::settings::{SettingsError, Table};
 use super::{Aggregator, BuildError, Context, Input, Output, Parser, Processor, Serializer};
@@ -18,6 +19,38 @@ pub trait Build<P: ?Sized>: DeserializeOwned + Serialize + Default {
     fn build(self, context: &Context<'_>) -> Result<Box<P>, BuildError>;
 }
 
+/// Options that several plugins have, read from the same table beside those of their own.
+///
+/// A plugin reads them with [`Table::read`] while it is built, and names them where it is declared,
+/// so that its sample is tested for them. Groups of them go together as tuples.
+pub trait SharedOptions {
+    /// Reads the options and returns them as plain values.
+    ///
+    /// # Errors
+    /// Every option whose value has a wrong type.
+    fn read_values(table: &Table) -> Result<Map<String, Value>, Vec<SettingsError>>;
+}
+
+impl<A: SharedOptions, B: SharedOptions> SharedOptions for (A, B) {
+    fn read_values(table: &Table) -> Result<Map<String, Value>, Vec<SettingsError>> {
+        let mut values = A::read_values(table)?;
+        values.extend(B::read_values(table)?);
+        Ok(values)
+    }
+}
+
+/// Reads a struct of options as plain values.
+pub(super) fn values_of<C: DeserializeOwned + Serialize>(
+    table: &Table,
+) -> Result<Map<String, Value>, Vec<SettingsError>> {
+    let settings: C = table.read()?;
+    // Settings are plain data, which JSON can always hold.
+    match serde_json::to_value(settings) {
+        Ok(Value::Object(values)) => Ok(values),
+        _ => Ok(Map::new()),
+    }
+}
+
 /// A plugin as the tables `ALL` list it: its name, its documentation and how to build it.
 pub struct Declaration<P: ?Sized + 'static> {
     /// The name in the configuration file, as in `[[inputs.NAME]]`.
@@ -27,7 +60,7 @@ pub struct Declaration<P: ?Sized + 'static> {
     /// Reads the settings out of the context's table and builds the plugin.
     pub build: fn(&Context<'_>) -> Result<Box<P>, BuildError>,
     /// Reads settings and returns them as plain values, for the test of the sample.
-    pub read_settings: fn(&Table) -> Result<serde_json::Value, Vec<SettingsError>>,
+    pub read_settings: fn(&Table) -> Result<Value, Vec<SettingsError>>,
 }
 
 impl<P: ?Sized + 'static> Declaration<P> {
@@ -40,11 +73,22 @@ impl<P: ?Sized + 'static> Declaration<P> {
             name,
             sample_config,
             build: |context| context.settings().read::<C>()?.build(context),
+            read_settings: |table| values_of::<C>(table).map(Value::Object),
+        }
+    }
+
+    /// Declares the plugin whose settings are `C`, and that has the options `S` beside them.
+    pub const fn sharing<C: Build<P>, S: SharedOptions>(
+        name: &'static str,
+        sample_config: &'static str,
+    ) -> Declaration<P> {
+        Declaration {
             read_settings: |table| {
-                let settings: C = table.read()?;
-                // Settings are plain data, which JSON can always hold.
-                Ok(serde_json::to_value(settings).unwrap_or_default())
+                let mut values = values_of::<C>(table)?;
+                values.extend(S::read_values(table)?);
+                Ok(Value::Object(values))
             },
+            ..Declaration::new::<C>(name, sample_config)
         }
     }
 }
@@ -90,7 +134,7 @@ pub struct AnyDeclaration {
     /// The text of record for its settings.
     pub sample_config: &'static str,
     /// Reads settings and returns them as plain values.
-    pub read_settings: fn(&Table) -> Result<serde_json::Value, Vec<SettingsError>>,
+    pub read_settings: fn(&Table) -> Result<Value, Vec<SettingsError>>,
 }
 
 /// Ties a plugin trait to its kind.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use log::{Level, Record};
 
+use super::Counter;
+
 /// Writes log lines under a plugin's name, such as `inputs.cpu` or `inputs.cpu::alias`.
 ///
 /// The name is the record's target; the logger prints it as `[inputs.cpu]` and knows by it which
@@ -12,12 +14,19 @@ use log::{Level, Record};
 #[derive(Debug, Clone)]
 pub struct PluginLog {
     name: Arc<str>,
+    errors: Counter,
 }
 
 impl PluginLog {
     /// Makes the log of the plugin called `name`.
     pub fn new(name: impl Into<Arc<str>>) -> PluginLog {
-        PluginLog { name: name.into() }
+        PluginLog { name: name.into(), errors: Counter::default() }
+    }
+
+    /// The same log, whose errors are counted in `errors`.
+    #[must_use]
+    pub fn counting_errors(self, errors: Counter) -> PluginLog {
+        PluginLog { errors, ..self }
     }
 
     /// The plugin's name as it stands in the log.
@@ -27,6 +36,7 @@ impl PluginLog {
 
     /// Logs what needs somebody's attention: `E!`.
     pub fn error(&self, message: impl fmt::Display) {
+        self.errors.add(1);
         self.log(Level::Error, format_args!("{message}"));
     }
 

@@ -15,11 +15,14 @@ mod deprecation;
 mod error;
 pub mod glob;
 pub mod go;
-mod json_path;
+pub mod http_options;
+pub mod json_path;
 mod log;
+mod measured;
 mod overrides;
 mod patterns;
 mod quote;
+pub mod series;
 pub mod settings;
 mod shown;
 mod state;
@@ -30,19 +33,18 @@ mod time_layout;
 
 pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
 pub use context::{Context, Formats, Parsers};
-pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind};
+pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind, SharedOptions};
 pub use deprecation::DeprecatedOption;
 pub use error::{
     BuildError, ConnectError, NotEnoughData, PluginError, Rejection, StartError, WriteError,
 };
-pub use json_path::{JsonPath, JsonPathError};
 pub use log::PluginLog;
 pub use overrides::Overrides;
 pub use patterns::Patterns;
 pub use quote::Quoted;
 pub use shown::{Shown, ShownFloat};
 pub use state::Stateful;
-pub use statistics::{Counter, Statistic, Statistics};
+pub use statistics::{AverageTime, Counter, Number, PluginStatistics, Statistic, Statistics};
 pub use time_format::{TimeError, TimeFormat, UnknownZone, WrittenTime, time_zone};
 pub use time_layout::{TimeLayout, TimeParseError};
 
@@ -82,6 +84,14 @@ pub trait Input: Send {
         false
     }
 
+    /// Whether a gather only reads what the kernel has in memory, and so never waits for long.
+    ///
+    /// Brief inputs take their rounds one after the other on a thread that they share: waking a
+    /// thread of its own for each costs as much as the reading.
+    fn is_brief(&self) -> bool {
+        false
+    }
+
     /// Whether a first gather only takes a baseline, so that `--test` and `--once` gather twice.
     fn is_differential(&self) -> bool {
         false
@@ -89,9 +99,27 @@ pub trait Input: Send {
 }
 
 /// Changes metrics on their way.
+///
+/// Most processors only apply. One that has to wait for what metrics become, such as for another
+/// program, hands it over later through the accumulator that it is started with.
 pub trait Processor: Send {
-    /// Takes metrics and returns what they become; order is kept by the engine.
+    /// Starts the work that goes on between groups; processors that only apply need none.
+    ///
+    /// Adding to the accumulator never blocks.
+    ///
+    /// # Errors
+    /// The agent does not start then.
+    fn start(&mut self, later: ServiceAccumulator) -> Result<(), StartError> {
+        drop(later);
+        Ok(())
+    }
+
+    /// Takes metrics and returns what they have become by now; order is kept by the engine.
     fn apply(&mut self, metrics: Vec<Metric>) -> Vec<Metric>;
+
+    /// Ends what [`Processor::start`] began; what is still to come is handed over before it
+    /// returns.
+    fn stop(&mut self) {}
 
     /// The plugin's state, if it has any that outlives the agent.
     fn stateful(&mut self) -> Option<&mut dyn Stateful> {
@@ -153,6 +181,14 @@ pub trait Parser: Send {
     /// Tells what the sender says the next input is: the value of its `Content-Type`.
     fn set_content_type(&mut self, content_type: &str) {
         let _ = content_type;
+    }
+
+    /// How many bytes at the beginning of a stream are a piece that can be parsed by itself, its
+    /// end counted; `None` while its end has not come.
+    ///
+    /// Where a format does not say otherwise each line is a piece.
+    fn piece_of_stream(&self, stream: &[u8]) -> Option<usize> {
+        memchr::memchr(b'\n', stream).map(|end| end + 1)
     }
 }
 

@@ -20,3 +20,6 @@ pub fn all() -> Vec<AnyDeclaration> {
     let aggregators = aggregators::ALL.iter().map(|plugin| AnyDeclaration::from(*plugin));
     inputs.chain(outputs).chain(processors).chain(aggregators).collect()
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -5,23 +5,34 @@
 
 mod archives;
 mod clock;
+pub mod devices;
 mod errno;
 pub mod fake;
+mod folder;
 mod glob;
 mod host;
+mod links;
+mod machine_status;
 mod portable;
 mod random;
 mod rotating_file;
+mod sockets;
+mod space;
 pub mod thread;
+mod udev;
 
 pub use archives::Archives;
 pub use clock::{Clock, RealClock, Waited};
 pub use errno::ErrorWords;
+pub use folder::{FolderEntry, HostFolder};
 pub use glob::{Glob, GlobError};
-pub use host::{Host, HostFile, HostRoots, Root, environment_variable};
-pub use portable::PortableMemory;
+pub use host::{DiskRoots, Host, HostFile, HostRoots, Root, environment_variable};
+pub use links::Link;
+pub use machine_status::MachineStatus;
+pub use portable::{BusyShares, PortableDisk, PortableMachine, PortableMemory, PortableProcessors};
 pub use random::Random;
 pub use rotating_file::{RotatingFile, Rotation};
+pub use space::SpaceUsage;
 
 use std::sync::Arc;
 

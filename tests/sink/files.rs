@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::{LIMIT, Scene, stop};
-use crate::support::{Cluster, wait_for};
+use crate::support::{Cluster, Topic, wait_for};
 
 #[test]
 fn every_record_is_one_line_or_the_lines_that_it_has() {
@@ -90,7 +90,7 @@ fn a_group_without_offsets_begins_where_it_is_told() {
         (4, "latest", "new"),
     ] {
         let scene = Scene {
-            topic: crate::support::Topic::new(scene.cluster, scene.topic.name().to_owned()),
+            topic: Topic::new(scene.cluster, scene.topic.name().to_owned()),
             group: format!("{}-{number}", scene.group),
             folder: tempfile::tempdir().unwrap(),
             cluster: scene.cluster,
@@ -119,6 +119,44 @@ fn a_group_without_offsets_begins_where_it_is_told() {
             assert_eq!(lines[0], begins, "--from {from}");
         }
     }
+}
+
+#[test]
+fn what_retention_took_before_it_was_read_is_passed_over_and_nothing_more() {
+    for from in ["earliest", "latest"] {
+        let scene = Scene::new(Cluster::shared(), "retention", 1);
+        let flags = ["--threads", "1", "--from", from];
+        let mut sink = scene.sink().args(flags).start();
+        sink.wait_for_log("Partitions gained: ", LIMIT);
+        scene.topic.produce(0..50);
+        scene.wait_for_numbers(50);
+        stop(sink);
+        assert_eq!(scene.committed(), 50);
+
+        scene.topic.produce(50..100);
+        let plan = format!(
+            r#"{{"version": 1, "partitions": [{{"topic": "{}", "partition": 0, "offset": 70}}]}}"#,
+            scene.topic.name()
+        );
+        let plan_file = scene.folder.path().join("plan.json");
+        fs::write(&plan_file, plan).unwrap();
+        scene.cluster.tool("delete-records", &["--offset-json-file", plan_file.to_str().unwrap()]);
+
+        let sink = scene.sink().args(flags).start();
+        scene.wait_for_numbers(80);
+        stop(sink);
+        let expected: Vec<_> = (0..50).chain(70..100).map(Topic::numbered).collect();
+        assert_eq!(scene.lines(), expected, "--from {from}");
+        assert_eq!(scene.committed(), 100);
+    }
+}
+
+#[test]
+fn the_librarys_own_debug_lines_come_on_request() {
+    let scene = Scene::new(Cluster::shared(), "debug", 1);
+    let mut sink = scene.sink().args(["--threads", "1", "-X", "debug=cgrp", "--debug"]).start();
+    sink.wait_for_log("JoinGroup", LIMIT);
+    stop(sink);
 }
 
 #[test]

@@ -5,22 +5,39 @@ use super::source::{Source, sources};
 
 /// A folder of `src` and the modules that it may name. Those that end in `::` stand for what is
 /// below them.
-const MAY_KNOW: [(&str, &[&str]); 9] = [
+const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("metric", &[]),
     // A plain value, which clocks hand out.
     ("system", &["metric::Timestamp"]),
     ("kafka", &["system"]),
-    ("plugin", &["metric", "system"]),
-    ("plugins", &["plugin", "metric", "system", "kafka"]),
+    ("http", &["system", "metric::Timestamp"]),
+    // Options that many plugins share are read here, and what they come to is the client's.
+    ("plugin", &["metric", "system", "http"]),
+    ("process", &["plugin", "metric", "system"]),
+    ("plugins", &["plugin", "metric", "system", "kafka", "http", "process"]),
     ("agent", &["plugin", "metric", "system"]),
-    ("config", &["plugin", "plugins", "agent", "metric", "system"]),
-    ("sink", &["kafka", "system", "plugin", "metric", "plugins::parsers", "plugins::serializers"]),
+    ("config", &["plugin", "plugins", "agent", "metric", "system", "http"]),
+    (
+        "sink",
+        &[
+            "kafka",
+            "http",
+            "system",
+            "plugin",
+            "metric",
+            "plugins::parsers",
+            "plugins::serializers",
+        ],
+    ),
     ("cli", &["agent", "config", "kafka", "metric", "plugin", "plugins", "sink", "system"]),
 ];
 
 /// Crates that only one folder may name.
-const DOORS: [(&str, &[&str]); 5] = [
+const DOORS: [(&str, &[&str]); 8] = [
     ("rdkafka", &["kafka"]),
+    ("openssl", &["http"]),
+    ("httparse", &["http"]),
+    ("snap", &["http"]),
     ("toml", &["config"]),
     ("clap", &["cli"]),
     ("signal_hook", &["cli"]),

@@ -35,7 +35,7 @@ fn listing(kind: &str) -> Listing {
     Listing { modules, table }
 }
 
-/// The name of a module; some plugins are called like words of the language.
+/// The name that an identifier stands for: `final` is a word of the language, and written `r#final`.
 fn without_raw_mark(name: &str) -> String {
     name.trim_start_matches("r#").to_owned()
 }

@@ -11,7 +11,7 @@ use crate::agent::naming::Naming;
 use crate::agent::options::{
     AgentOptions, FilterOptions, NamingOptions, StartupErrorBehavior, TimeSource,
 };
-use crate::agent::running_aggregator::{Original, RunningAggregator, Window};
+use crate::agent::running_aggregator::{Aggregation, Original, RunningAggregator, Window};
 use crate::agent::running_input::{AlwaysInclude, InputShape, Timing};
 use crate::agent::running_output::Flushing;
 use crate::agent::running_processor::RunningProcessor;
@@ -30,6 +30,7 @@ struct CountingInput {
     round: i64,
     panics_in: Option<i64>,
     differential: bool,
+    brief: bool,
 }
 
 impl Input for CountingInput {
@@ -39,6 +40,10 @@ impl Input for CountingInput {
         let now = accumulator.now();
         accumulator.add(Metric::new("count", now).with_field("round", self.round));
         Ok(())
+    }
+
+    fn is_brief(&self) -> bool {
+        self.brief
     }
 
     fn is_differential(&self) -> bool {
@@ -125,23 +130,7 @@ impl Bench {
             random: Random::from_seed(7),
         };
         let statistics = Statistics::default();
-        let shape = InputShape {
-            filter: Filter::default(),
-            naming: Naming::new(
-                NamingOptions::default(),
-                vec![Tag { key: "host".into(), value: "h".into() }],
-            ),
-            always_include: AlwaysInclude::default(),
-            time_source: TimeSource::Metric,
-        };
-        let input = RunningInput::new(
-            Box::new(input),
-            PluginLog::new("inputs.count"),
-            timing,
-            StartupErrorBehavior::Error,
-            shape,
-            &statistics,
-        );
+        let input = running("inputs.count", input, timing, &statistics);
         let (written_sender, written) = unbounded();
         let (answers, answers_receiver) = unbounded();
         let connects = Arc::new(Mutex::new(Vec::new()));
@@ -224,6 +213,26 @@ impl Timing {
     }
 }
 
+fn running(
+    name: &str,
+    input: CountingInput,
+    timing: Timing,
+    statistics: &Statistics,
+) -> RunningInput {
+    let shape = InputShape {
+        filter: Filter::default(),
+        naming: Naming::new(
+            NamingOptions::default(),
+            vec![Tag { key: "host".into(), value: "h".into() }],
+        ),
+        always_include: AlwaysInclude::default(),
+        time_source: TimeSource::Metric,
+    };
+    let log = PluginLog::new(name);
+    let startup = StartupErrorBehavior::Error;
+    RunningInput::new(Box::new(input), log, timing, startup, shape, statistics)
+}
+
 fn empty_plan() -> Plan {
     Plan {
         agent: AgentOptions::default(),
@@ -237,7 +246,7 @@ fn empty_plan() -> Plan {
 }
 
 fn counting() -> CountingInput {
-    CountingInput { round: 0, panics_in: None, differential: false }
+    CountingInput { round: 0, panics_in: None, differential: false, brief: false }
 }
 
 /// The second and the round of each metric.
@@ -264,6 +273,20 @@ fn rounds_are_gathered_at_aligned_times_and_flushed_at_the_interval() {
     bench.pass(10);
     assert_eq!(bench.next_batch(), [(120, 2)]);
     assert!(pipeline.stop().unwritten.is_empty());
+}
+
+#[test]
+fn brief_inputs_share_a_thread_and_each_keeps_its_own_interval_and_panics_alone() {
+    let brief = |panics_in| CountingInput { panics_in, brief: true, ..counting() };
+    let mut bench = Bench::with_options(105, brief(Some(1)), Timing::every(SECOND * 4), 10);
+    let other = running("inputs.other", brief(None), Timing::every(SECOND * 3), &bench.statistics);
+    bench.plan.inputs.push(other);
+    let pipeline = bench.start(Mode::Daemon).unwrap();
+    bench.pass(10);
+    let mut gathered = bench.next_batch();
+    gathered.sort_unstable();
+    assert_eq!(gathered, [(108, 1), (111, 2), (112, 2), (114, 3)]);
+    drop(pipeline);
 }
 
 #[test]
@@ -347,11 +370,18 @@ fn aggregates_pass_their_own_processors_and_originals_may_end() {
     bench.plan.aggregators.push(RunningAggregator::new(
         Box::new(Sum::default()),
         PluginLog::new("aggregators.sum"),
-        Filter::new(&only_count).unwrap(),
+        Filter::for_test(&only_count),
         Naming::default(),
-        Window { period: SECOND * 60, delay: Duration::from_millis(100), grace: Duration::ZERO },
-        Original::Drop,
-        SECOND,
+        Aggregation {
+            window: Window {
+                period: SECOND * 60,
+                delay: Duration::from_millis(100),
+                grace: Duration::ZERO,
+            },
+            original: Original::Drop,
+            precision: SECOND,
+        },
+        &bench.statistics,
     ));
     let pipeline = bench.start(Mode::Once { wait: Duration::ZERO }).unwrap();
     assert!(pipeline.finished().recv_timeout(LIMIT).is_err());

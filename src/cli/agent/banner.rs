@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::PluginSources;
 use crate::agent::options::AgentOptions;
 use crate::agent::plan::Plan;
 use crate::config::LoadedPlugin;
@@ -25,7 +26,12 @@ pub(super) fn log_loaded(
     loaded: &[LoadedPlugin],
     outputs: OutputUse,
     tags: &BTreeMap<String, String>,
+    sources: PluginSources,
 ) {
+    let list = |kind| match sources {
+        PluginSources::Listed => format!("{}{}", counted(loaded, kind), source_table(loaded, kind)),
+        PluginSources::Unlisted => counted(loaded, kind),
+    };
     log::info!(
         target: "",
         "Starting metric-agent {} (compatible with Telegraf {TELEGRAF_VERSION})",
@@ -40,12 +46,12 @@ pub(super) fn log_loaded(
         plugins::parsers::ALL.len(),
         plugins::outputs::ALL.len(),
     );
-    log::info!(target: "", "Loaded inputs:{}", counted(loaded, "inputs"));
-    log::info!(target: "", "Loaded aggregators:{}", counted(loaded, "aggregators"));
-    log::info!(target: "", "Loaded processors:{}", counted(loaded, "processors"));
+    log::info!(target: "", "Loaded inputs:{}", list("inputs"));
+    log::info!(target: "", "Loaded aggregators:{}", list("aggregators"));
+    log::info!(target: "", "Loaded processors:{}", list("processors"));
     log::info!(target: "", "Loaded secretstores:");
     match outputs {
-        OutputUse::Used => log::info!(target: "", "Loaded outputs:{}", counted(loaded, "outputs")),
+        OutputUse::Used => log::info!(target: "", "Loaded outputs:{}", list("outputs")),
         OutputUse::Unused => {
             log::warn!(target: "", "Outputs are not used in testing mode!");
         }
@@ -93,6 +99,42 @@ fn counted(loaded: &[LoadedPlugin], kind: &str) -> String {
         .collect()
 }
 
+/// A table of the plugins of one kind with the files that ask for them; nothing if there are none.
+fn source_table(loaded: &[LoadedPlugin], kind: &str) -> String {
+    let mut files: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for plugin in loaded.iter().filter(|plugin| plugin.kind == kind) {
+        *files.entry(&plugin.name).or_default().entry(&plugin.file).or_default() += 1;
+    }
+    if files.is_empty() {
+        return String::new();
+    }
+    let times = |name: &str, count: usize| match count {
+        1 => name.to_owned(),
+        count => format!("{name} ({count}x)"),
+    };
+    let groups: Vec<Vec<(String, String)>> = files
+        .iter()
+        .map(|(name, files)| {
+            let name = times(name, files.values().sum());
+            // The name stands in the first line of its group only.
+            let names = std::iter::once(name).chain(std::iter::repeat(String::new()));
+            names.zip(files.iter().map(|(file, count)| times(file, *count))).collect()
+        })
+        .collect();
+    let heading = ("NAME".to_owned(), "SOURCE(S)".to_owned());
+    let rows = || groups.iter().flatten().chain(std::iter::once(&heading));
+    let left = rows().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let right = rows().map(|(_, file)| file.chars().count()).max().unwrap_or(0);
+    let rule = format!("+{:-<1$}+{2:-<3$}+", "", left + 2, "", right + 2);
+    let line = |(name, file): &(String, String)| format!("| {name:left$} | {file:right$} |");
+    let mut lines = vec![String::new(), rule.clone(), line(&heading), rule.clone()];
+    for group in &groups {
+        lines.extend(group.iter().map(line));
+        lines.push(rule.clone());
+    }
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,5 +151,33 @@ mod tests {
         ];
         assert_eq!(counted(&plugins, "inputs"), " cpu mem (2x) swap");
         assert_eq!(counted(&plugins, "processors"), "");
+    }
+
+    #[test]
+    fn the_files_that_ask_for_a_plugin_stand_beside_it() {
+        let loaded = |name: &str, file: &str| LoadedPlugin {
+            kind: "inputs",
+            name: name.into(),
+            file: file.into(),
+        };
+        let plugins = [
+            loaded("cpu", "/etc/a.conf"),
+            loaded("mem", "/etc/a.conf"),
+            loaded("cpu", "/etc/a.conf"),
+            loaded("cpu", "/etc/b.conf"),
+        ];
+        let table = [
+            "",
+            "+----------+------------------+",
+            "| NAME     | SOURCE(S)        |",
+            "+----------+------------------+",
+            "| cpu (3x) | /etc/a.conf (2x) |",
+            "|          | /etc/b.conf      |",
+            "+----------+------------------+",
+            "| mem      | /etc/a.conf      |",
+            "+----------+------------------+",
+        ];
+        assert_eq!(source_table(&plugins, "inputs"), table.join("\n"));
+        assert_eq!(source_table(&plugins, "outputs"), "");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::CliError;
 use super::banner::TELEGRAF_VERSION;
 use crate::cli::flags::Parsed;
 use crate::config::sample::{self, Selection};
@@ -63,6 +64,17 @@ pub(super) fn sample_config(parsed: &Parsed) -> io::Result<()> {
         processors: filter("processor-filter"),
         aggregators: filter("aggregator-filter"),
     }))
+}
+
+/// Prints the sample configuration of one input or output.
+///
+/// # Errors
+/// If there is no such plugin, or standard output is closed.
+pub(super) fn usage(name: &str) -> Result<(), CliError> {
+    match sample::usage(name) {
+        Some(text) => Ok(print(text)?),
+        None => Err(CliError::Usage(format!("input {name} not found and output {name} not found"))),
+    }
 }
 
 /// The names of a filter such as `cpu:mem`.

@@ -6,10 +6,12 @@ mod list;
 mod load;
 mod pidfile;
 mod run;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use log::LevelFilter;
 
@@ -19,9 +21,15 @@ use crate::cli::logging::{self, LogError};
 use crate::cli::signals::Signals;
 use crate::config::environment::{Dialect, Handling};
 use crate::config::errors::ConfigErrors;
+use crate::config::selector::Selector;
 use crate::config::sources::Sources;
 use crate::config::{LoadOptions, PluginFilters};
+use crate::plugin::settings::{self, parse_duration};
 use crate::system::System;
+use watch::{Notice, WatchError, WatchOptions};
+
+/// How often changed files are looked for if nothing else is said.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What a run does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +51,15 @@ struct Arguments {
     /// The level that flags ask for, which beats the configuration's.
     level: Option<LevelFilter>,
     pidfile: Option<PathBuf>,
+    watch: Option<WatchOptions>,
+    plugin_sources: PluginSources,
+}
+
+/// Whether the start says which file asks for which plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PluginSources {
+    Listed,
+    Unlisted,
 }
 
 /// Why the program ends with an error.
@@ -60,6 +77,8 @@ enum CliError {
     InputsFailed(u64),
     #[error("[telegraf] Error running agent: output plugins unable to send {0} metrics")]
     Unsent(u64),
+    #[error("{0}")]
+    Watch(#[from] WatchError),
     #[error("writing to standard output: {0}")]
     Print(#[from] std::io::Error),
 }
@@ -110,6 +129,7 @@ fn dispatch(
     match words.as_slice() {
         _ if parsed.is_on("version") => Ok(list::version()?),
         _ if parsed.is_on("sample-config") => Ok(list::sample_config(parsed)?),
+        _ if parsed.value("usage").is_some() => list::usage(parsed.value("usage").unwrap_or("")),
         _ if parsed.is_on("input-list") => Ok(list::plugins(Some("inputs"))?),
         _ if parsed.is_on("output-list") => Ok(list::plugins(Some("outputs"))?),
         [] => {
@@ -165,6 +185,11 @@ fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
         (false, true) => RunMode::Test { wait_seconds },
         (false, false) => RunMode::Daemon,
     };
+    let selector = Selector::new(&parsed.values("select"))
+        .map_err(|error| CliError::Usage(error.to_string()))?;
+    for flag in ["password", "pprof-addr"].into_iter().filter(|flag| parsed.value(flag).is_some()) {
+        log::warn!(target: "", "--{flag} does nothing here");
+    }
     Ok(Arguments {
         sources: Sources {
             files: parsed.values("config"),
@@ -176,12 +201,35 @@ fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
             filters: PluginFilters {
                 inputs: list::names(parsed.value("input-filter")),
                 outputs: list::names(parsed.value("output-filter")),
-                ..PluginFilters::default()
+                secret_stores: list::names(parsed.value("secretstore-filter")),
             },
+            selector,
             ..LoadOptions::default()
+        },
+        watch: watch_options(parsed)?,
+        plugin_sources: match parsed.is_on("print-plugin-config-source") {
+            true => PluginSources::Listed,
+            false => PluginSources::Unlisted,
         },
         mode,
         level,
         pidfile: parsed.value("pidfile").map(PathBuf::from),
     })
+}
+
+fn watch_options(parsed: &Parsed) -> Result<Option<WatchOptions>, CliError> {
+    let time = |flag: &str| {
+        let text = parsed.value(flag).unwrap_or("0s");
+        match parse_duration(text) {
+            Ok(time) => Ok(settings::Duration::from_nanos(time).to_std()),
+            Err(error) => Err(CliError::Usage(format!("--{flag} {text}: {error}"))),
+        }
+    };
+    let (interval, debounce) = (time("watch-interval")?, time("watch-debounce-interval")?);
+    let notice = match parsed.value("watch-config") {
+        None => return Ok(None),
+        Some("poll") => Notice::Every(if interval.is_zero() { POLL_INTERVAL } else { interval }),
+        Some(_) => Notice::Events,
+    };
+    Ok(Some(WatchOptions { notice, debounce }))
 }

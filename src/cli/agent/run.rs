@@ -9,6 +9,7 @@ use crossbeam_channel::{RecvError, select};
 use super::banner::{self, OutputUse};
 use super::load;
 use super::pidfile::Pidfile;
+use super::watch::ConfigWatch;
 use super::{Arguments, CliError, RunMode};
 use crate::agent::pipeline::{Ended, Mode, Pipeline};
 use crate::agent::startup::StartupError;
@@ -41,6 +42,12 @@ pub(super) fn run(
     let statistics = Statistics::default();
     let mut loaded = load::load(arguments, system, &statistics)?;
     load::configure_logging(arguments, &loaded, system)?;
+    let watch = match (arguments.watch, arguments.mode) {
+        (Some(options), RunMode::Daemon) => {
+            ConfigWatch::start(options, &arguments.sources, system)?
+        }
+        _ => ConfigWatch::none(),
+    };
     let _pidfile = match (&arguments.pidfile, arguments.mode) {
         (Some(path), RunMode::Daemon) => write_pidfile(path),
         _ => None,
@@ -56,7 +63,7 @@ pub(super) fn run(
             Err(StartupError::Stopped) if arguments.mode == RunMode::Daemon => return Ok(()),
             Err(error) => return Err(CliError::Run(error)),
         };
-        let end = wait(&pipeline, arguments, system, &statistics, signals);
+        let end = wait(&pipeline, arguments, system, &statistics, signals, &watch);
         let ended = pipeline.stop();
         match end {
             End::Reloaded(next) => {
@@ -88,7 +95,7 @@ fn announce(arguments: &Arguments, loaded: &Loaded) {
         RunMode::Test { .. } => OutputUse::Unused,
         RunMode::Daemon | RunMode::Once { .. } => OutputUse::Used,
     };
-    banner::log_loaded(&loaded.plugins, outputs, &loaded.tags);
+    banner::log_loaded(&loaded.plugins, outputs, &loaded.tags, arguments.plugin_sources);
     if arguments.mode == RunMode::Daemon {
         banner::log_config(&loaded.plan);
     }
@@ -139,11 +146,13 @@ fn wait(
     system: &System,
     statistics: &Statistics,
     signals: &Signals,
+    watch: &ConfigWatch,
 ) -> End {
     loop {
         let signal = select! {
             recv(pipeline.finished()) -> _ => return End::Finished,
             recv(signals.received) -> signal => signal,
+            recv(watch.changed) -> changed => changed.map(|()| Signal::Reload),
         };
         match signal {
             Ok(Signal::Stop) | Err(RecvError) => return End::Stopped,
@@ -175,9 +184,9 @@ fn finish(arguments: &Arguments, ended: &Ended, statistics: &Statistics) -> Resu
     if arguments.mode == RunMode::Daemon {
         return Ok(());
     }
-    let gather_errors = total(statistics, "gather", "errors");
-    if gather_errors > 0 {
-        return Err(CliError::InputsFailed(gather_errors));
+    let gather_failures = statistics.gather_failures().get();
+    if gather_failures > 0 {
+        return Err(CliError::InputsFailed(gather_failures));
     }
     let unwritten: usize = ended.unwritten.iter().map(|(_, metrics)| metrics.len()).sum();
     let given_up = total(statistics, "write", "metrics_rejected")
@@ -191,5 +200,5 @@ fn finish(arguments: &Arguments, ended: &Ended, statistics: &Statistics) -> Resu
 fn total(statistics: &Statistics, measurement: &str, field: &str) -> u64 {
     let all = statistics.all();
     let matching = all.iter().filter(|each| each.measurement == measurement && each.field == field);
-    matching.map(|each| each.counter.get()).sum()
+    matching.map(|each| each.number.take()).sum()
 }

@@ -91,9 +91,8 @@ fn one_section_with_one_fault_says_it_in_telegrafs_words() {
              (0.conf:3:5)",
         ),
         (
-            "[[inputs.probe]]\nmetricpass = 'true'",
-            "error parsing probe, 'metricpass' is not supported by this version; use namepass, \
-             namedrop, tagpass or tagdrop (0.conf:2:1)",
+            "[[inputs.probe]]\nmetricpass = 'fields.x'",
+            "error parsing probe, expression needs to return a boolean (0.conf:2:1)",
         ),
         (
             "[[inputs.probe]]\nparses = true\ndata_format = 'csv'",

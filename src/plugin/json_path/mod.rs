@@ -1,10 +1,17 @@
-//! Picks a part of a document by a path.
+//! Picks a part of a JSON document by a path.
 //!
 //! # References
-//! The path syntax of the Go library GJSON, which Telegraf's `json_query` takes. What there is here:
-//! keys with wildcards, indices, `#`, `#(…)` and `#(…)#`, pipes, and the modifiers below.
+//! The path syntax of the Go library GJSON, which Telegraf's options take. What there is here: keys
+//! with wildcards, indices, `#`, `#(…)` and `#(…)#`, pipes, lists `[a,b]` and `{a,b}`, and the
+//! modifiers below.
 
-use serde_json::Value;
+mod find;
+mod scan;
+
+pub use find::Found;
+pub use scan::{Child, Children, Kind, unescaped};
+
+use super::go::parse_float;
 
 /// A compiled path.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +43,19 @@ enum Step {
     /// `|`: ends what is done to each element.
     Pipe,
     Modifier(Modifier),
+    /// `[a,b]` or `{"x":a,b}`: a list or an object made of what several paths find.
+    Lists {
+        is_object: bool,
+        parts: Vec<Part>,
+    },
+}
+
+/// One of the paths in a list, and its key if the list is an object.
+#[derive(Debug, Clone, PartialEq)]
+struct Part {
+    /// A text in quotes.
+    key: String,
+    path: JsonPath,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +78,10 @@ enum Modifier {
     Flatten,
     Keys,
     Values,
+    Ugly,
+    Valid,
+    ToText,
+    FromText,
 }
 
 /// What an element has to be.
@@ -80,12 +104,23 @@ enum Comparison {
     NotLike,
 }
 
+/// What an element is compared with.
 #[derive(Debug, Clone, PartialEq)]
-enum Operand {
-    Text(String),
-    Number(f64),
-    Boolean(bool),
+struct Operand {
+    text: String,
+    /// The text as a number; zero if it is none.
+    number: f64,
+    /// What is asked about the element in place of its value.
+    nature: Option<Nature>,
+}
+
+/// What `~` asks about an element.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Nature {
+    Existing,
     Null,
+    True,
+    False,
 }
 
 /// Signs of comparisons; of two that begin alike the longer comes first.
@@ -103,6 +138,9 @@ const COMPARISONS: [(&str, Comparison); 9] = [
 
 impl JsonPath {
     /// Compiles a path.
+    ///
+    /// # Errors
+    /// If it is none, or has parts that there are not here.
     pub fn new(path: &str) -> Result<JsonPath, JsonPathError> {
         let mut steps = Vec::new();
         let mut rest = path;
@@ -123,15 +161,18 @@ impl JsonPath {
         Ok(JsonPath { steps })
     }
 
-    /// The part of `value` that the path leads to.
-    pub fn find(&self, value: &Value) -> Option<Value> {
-        find(value, &self.steps)
+    /// The part of a document, which must be valid, that the path leads to.
+    pub fn find<'j>(&self, json: &'j str) -> Option<Found<'j>> {
+        find::find(json, &self.steps)
     }
 }
 
 /// Reads a step up to the dot or pipe behind it.
 fn step(path: &str) -> Result<(Step, &str), JsonPathError> {
-    if path.starts_with("..") || path.starts_with(['{', '[', '!']) {
+    if path.starts_with(['{', '[']) {
+        return lists(path);
+    }
+    if path.starts_with("..") || path.starts_with('!') {
         return Err(JsonPathError::Unsupported(path.to_owned()));
     }
     if let Some(query) = path.strip_prefix("#(") {
@@ -143,7 +184,7 @@ fn step(path: &str) -> Result<(Step, &str), JsonPathError> {
             None => (Step::First(condition), after),
         });
     }
-    let end = unescaped(path, |c| matches!(c, '.' | '|')).unwrap_or(path.len());
+    let end = first_unescaped(path, |c| matches!(c, '.' | '|')).unwrap_or(path.len());
     let (text, after) = path.split_at(end);
     let step = match text {
         "#" => Step::Each,
@@ -152,13 +193,17 @@ fn step(path: &str) -> Result<(Step, &str), JsonPathError> {
         "@flatten" => Step::Modifier(Modifier::Flatten),
         "@keys" => Step::Modifier(Modifier::Keys),
         "@values" => Step::Modifier(Modifier::Values),
+        "@ugly" => Step::Modifier(Modifier::Ugly),
+        "@valid" => Step::Modifier(Modifier::Valid),
+        "@tostr" => Step::Modifier(Modifier::ToText),
+        "@fromstr" => Step::Modifier(Modifier::FromText),
         text if text.starts_with('@') => return Err(JsonPathError::Unsupported(text.to_owned())),
         text => Step::Key(key(text)),
     };
     Ok((step, after))
 }
 
-/// Where the parenthesis that is open at the start closes.
+/// Where the parenthesis, bracket or brace that is open at the start closes.
 fn closing(text: &str) -> Option<usize> {
     let (mut depth, mut quoted, mut escaped) = (1_usize, false, false);
     for (at, c) in text.char_indices() {
@@ -166,8 +211,8 @@ fn closing(text: &str) -> Option<usize> {
             _ if escaped => escaped = false,
             '\\' => escaped = true,
             '"' => quoted = !quoted,
-            '(' if !quoted => depth += 1,
-            ')' if !quoted => {
+            '(' | '[' | '{' if !quoted => depth += 1,
+            ')' | ']' | '}' if !quoted => {
                 depth -= 1;
                 if depth == 0 {
                     return Some(at);
@@ -180,7 +225,7 @@ fn closing(text: &str) -> Option<usize> {
 }
 
 /// The first character that is one of those asked for and has no backslash before it.
-fn unescaped(text: &str, is_wanted: impl Fn(char) -> bool) -> Option<usize> {
+fn first_unescaped(text: &str, is_wanted: impl Fn(char) -> bool) -> Option<usize> {
     let mut escaped = false;
     text.char_indices().find_map(|(at, c)| {
         let found = !escaped && is_wanted(c);
@@ -219,7 +264,8 @@ fn condition(text: &str) -> Result<Condition, JsonPathError> {
     // Signs within the parentheses of a path belong to the path.
     let mut from = 0;
     let sign = loop {
-        let Some(at) = unescaped(&text[from..], |c| matches!(c, '=' | '!' | '<' | '>' | '%' | '('))
+        let Some(at) =
+            first_unescaped(&text[from..], |c| matches!(c, '=' | '!' | '<' | '>' | '%' | '('))
         else {
             break None;
         };
@@ -240,158 +286,84 @@ fn condition(text: &str) -> Result<Condition, JsonPathError> {
         .iter()
         .find_map(|(sign, comparison)| rest.strip_prefix(sign).map(|value| (*comparison, value)))
         .ok_or_else(|| JsonPathError::Unsupported(text.to_owned()))?;
-    if value.trim_start().starts_with('~') {
-        return Err(JsonPathError::Unsupported(text.to_owned()));
-    }
     let path = JsonPath::new(path.trim())?;
     Ok(Condition { path, test: Some((comparison, operand(value.trim()))) })
 }
 
 fn operand(text: &str) -> Operand {
-    match serde_json::from_str(text) {
-        Ok(Value::String(text)) => Operand::Text(text),
-        Ok(Value::Number(number)) => Operand::Number(number.as_f64().unwrap_or(f64::NAN)),
-        Ok(Value::Bool(value)) => Operand::Boolean(value),
-        Ok(Value::Null) => Operand::Null,
-        // Texts need no quotes.
-        _ => Operand::Text(text.to_owned()),
-    }
-}
-
-fn find(value: &Value, steps: &[Step]) -> Option<Value> {
-    let Some((first, rest)) = steps.split_first() else { return Some(value.clone()) };
-    match first {
-        Step::Key(key) => find(member(value, key)?, rest),
-        Step::Pipe => find(value, rest),
-        Step::Modifier(modifier) => find(&modify(value, *modifier)?, rest),
-        Step::First(condition) => {
-            let found = value.as_array()?.iter().find(|element| condition.holds(element))?;
-            find(found, rest)
-        }
-        Step::All(condition) => {
-            let elements = value.as_array()?.iter().filter(|element| condition.holds(element));
-            each(elements, rest)
-        }
-        Step::Each => {
-            let elements = value.as_array()?;
-            match rest.first() {
-                None | Some(Step::Pipe) => find(&Value::from(elements.len()), rest),
-                Some(_) => each(elements.iter(), rest),
-            }
-        }
-    }
-}
-
-/// What the steps up to the next pipe find in each element, for the steps behind the pipe.
-fn each<'v>(elements: impl Iterator<Item = &'v Value>, steps: &[Step]) -> Option<Value> {
-    let pipe = steps.iter().position(|step| *step == Step::Pipe).unwrap_or(steps.len());
-    let (inner, outer) = steps.split_at(pipe);
-    find(&elements.filter_map(|element| find(element, inner)).collect(), outer)
-}
-
-fn member<'v>(value: &'v Value, key: &Key) -> Option<&'v Value> {
-    match (value, key) {
-        (Value::Object(members), Key::Text(key)) => members.get(key),
-        (Value::Object(members), Key::Wildcards(wildcards)) => {
-            members.iter().find_map(|(name, member)| is_like(name, wildcards).then_some(member))
-        }
-        (Value::Array(elements), Key::Text(index)) => elements.get(index.parse::<usize>().ok()?),
+    let is_quoted = text.len() >= 2 && text.starts_with('"') && text.ends_with('"');
+    let nature = match text {
+        "~*" => Some(Nature::Existing),
+        "~null" => Some(Nature::Null),
+        "~true" => Some(Nature::True),
+        "~false" => Some(Nature::False),
         _ => None,
+    };
+    let text = match nature {
+        Some(_) => "true".to_owned(),
+        None if is_quoted => scan::unescaped(text).into_owned(),
+        None => text.to_owned(),
+    };
+    Operand { number: parse_float(&text).unwrap_or(0.0), text, nature }
+}
+
+/// Takes the parts of a list, which begins with a bracket or brace, off a path.
+fn lists(path: &str) -> Result<(Step, &str), JsonPathError> {
+    let unclosed = || JsonPathError::Unclosed(path.to_owned());
+    let end = closing(&path[1..]).ok_or_else(unclosed)?;
+    let (inner, after) = (&path[1..=end], &path[end + 2..]);
+    let is_object = path.starts_with('{');
+    let mut parts = Vec::new();
+    for part in split_parts(inner) {
+        let part = part.trim();
+        let named = part.strip_prefix('"').and_then(|rest| {
+            let end = first_unescaped(rest, |c| c == '"')?;
+            Some((&part[..end + 2], rest[end + 1..].strip_prefix(':')?))
+        });
+        let (key, path) = match named {
+            Some((key, path)) => (key.to_owned(), path),
+            None => (format!("\"{}\"", last_name(part)), part),
+        };
+        parts.push(Part { key, path: JsonPath::new(path.trim())? });
     }
+    Ok((Step::Lists { is_object, parts }, after))
 }
 
-fn modify(value: &Value, modifier: Modifier) -> Option<Value> {
-    Some(match (modifier, value) {
-        (Modifier::Reverse, Value::Array(elements)) => elements.iter().rev().cloned().collect(),
-        (Modifier::Flatten, Value::Array(elements)) => elements
-            .iter()
-            .flat_map(|element| match element {
-                Value::Array(inner) => inner.clone(),
-                other => vec![other.clone()],
-            })
-            .collect(),
-        (Modifier::Keys, Value::Object(members)) => members.keys().cloned().collect(),
-        (Modifier::Values, Value::Object(members)) => members.values().cloned().collect(),
-        (Modifier::Keys | Modifier::Values, _) => return None,
-        (_, value) => value.clone(),
-    })
-}
-
-impl Condition {
-    fn holds(&self, element: &Value) -> bool {
-        let Some(found) = self.path.find(element) else { return false };
-        let Some((comparison, operand)) = &self.test else { return true };
-        match (&found, operand) {
-            (Value::String(text), Operand::Text(wanted)) => match comparison {
-                Comparison::Like => is_like(text, &wildcards(wanted)),
-                Comparison::NotLike => !is_like(text, &wildcards(wanted)),
-                _ => comparison.holds(text.as_str().partial_cmp(wanted.as_str())),
-            },
-            (Value::Number(number), Operand::Number(wanted)) => {
-                comparison.holds(number.as_f64().and_then(|number| number.partial_cmp(wanted)))
+/// Splits at commas that are neither in quotes nor within brackets.
+fn split_parts(text: &str) -> Vec<&str> {
+    let (mut parts, mut start, mut depth, mut quoted, mut escaped) =
+        (Vec::new(), 0, 0_usize, false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            '(' | '[' | '{' if !quoted => depth += 1,
+            ')' | ']' | '}' if !quoted => depth = depth.saturating_sub(1),
+            ',' if !quoted && depth == 0 => {
+                parts.push(&text[start..at]);
+                start = at + 1;
             }
-            (Value::Bool(value), Operand::Boolean(wanted)) => {
-                comparison.holds(value.partial_cmp(wanted))
-            }
-            (Value::Null, Operand::Null) => comparison.holds(Some(std::cmp::Ordering::Equal)),
-            _ => matches!(comparison, Comparison::NotEqual),
-        }
-    }
-}
-
-impl Comparison {
-    fn holds(self, order: Option<std::cmp::Ordering>) -> bool {
-        order.is_some_and(|order| match self {
-            Comparison::Equal => order.is_eq(),
-            Comparison::NotEqual => order.is_ne(),
-            Comparison::Less => order.is_lt(),
-            Comparison::LessOrEqual => order.is_le(),
-            Comparison::Greater => order.is_gt(),
-            Comparison::GreaterOrEqual => order.is_ge(),
-            Comparison::Like | Comparison::NotLike => false,
-        })
-    }
-}
-
-fn is_like(text: &str, wildcards: &[Wildcard]) -> bool {
-    let text: Vec<char> = text.chars().collect();
-    let (mut wildcard, mut at) = (0, 0);
-    // Where to go on after the last run if what follows it does not fit.
-    let mut retry = None;
-    loop {
-        match (wildcards.get(wildcard), text.get(at)) {
-            (Some(Wildcard::Run), _) => {
-                wildcard += 1;
-                retry = Some((wildcard, at));
-                continue;
-            }
-            (Some(Wildcard::One), Some(_)) => {
-                wildcard += 1;
-                at += 1;
-                continue;
-            }
-            (Some(Wildcard::Char(wanted)), Some(c)) if wanted == c => {
-                wildcard += 1;
-                at += 1;
-                continue;
-            }
-            (None, None) => return true,
             _ => {}
         }
-        match retry {
-            Some((after_run, from)) if from < text.len() => {
-                retry = Some((after_run, from + 1));
-                (wildcard, at) = (after_run, from + 1);
-            }
-            _ => return false,
-        }
     }
+    parts.push(&text[start..]);
+    parts
+}
+
+/// The last key of a path, which is what an object made of paths has for a key.
+fn last_name(path: &str) -> &str {
+    let name = path.rsplit(['.', '|']).next().unwrap_or(path);
+    let is_simple = name.chars().all(|c| {
+        c > ' ' && !matches!(c, '[' | ']' | '{' | '}' | '(' | ')' | '#' | '|' | '!' | '"' | '\\')
+    });
+    if is_simple { name } else { "_" }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -408,6 +380,12 @@ mod tests {
                 {"first": "Jane", "last": "Murphy", "age": 47, "nets": ["ig", "tw"]}
             ]
         })
+    }
+
+    fn find(path: &str) -> Option<Value> {
+        let json = document().to_string();
+        let found = JsonPath::new(path).unwrap().find(&json)?;
+        Some(serde_json::from_str(&found.raw).unwrap())
     }
 
     #[test]
@@ -437,18 +415,24 @@ mod tests {
             ("name.@keys", json!(["first", "last"])),
             ("name.@values.0", json!("Tom")),
             ("@this.age", json!(37)),
+            ("name.@this.last", json!("Anderson")),
+            ("{name.first,\"a\":age,none}", json!({"first": "Tom", "a": 37})),
+            ("name.[last,first]", json!(["Anderson", "Tom"])),
+            ("friends.#.{first,\"n\":nets.#}|0.n", json!(3)),
+            ("children.@tostr.@fromstr.0", json!("Sara")),
+            ("friends.#(age>=~true).age", json!(44)),
         ] {
-            assert_eq!(JsonPath::new(path).unwrap().find(&document()), Some(expected), "{path}");
+            assert_eq!(find(path), Some(expected), "{path}");
         }
         for path in ["nosuch", "name.nosuch", "children.3", "age.x", "friends.#(age>100)", "name.#"]
         {
-            assert_eq!(JsonPath::new(path).unwrap().find(&document()), None, "{path}");
+            assert_eq!(find(path), None, "{path}");
         }
     }
 
     #[test]
     fn what_is_not_there_is_refused_by_name() {
-        for path in ["#(a)é", "{name,age}", "[age]", "!1", "..#", "@pretty", "a.#(b==~true)"] {
+        for path in ["#(a)é", "!1", "..#", "@pretty"] {
             assert!(matches!(JsonPath::new(path), Err(JsonPathError::Unsupported(_))), "{path}");
         }
         assert!(matches!(JsonPath::new("a.#(b==1"), Err(JsonPathError::Unclosed(_))));
@@ -458,7 +442,7 @@ mod tests {
         #[test]
         fn no_path_makes_it_panic(path in r#"[a-c.#()|*?\\"=<>!%@1é]{0,24}"#) {
             if let Ok(query) = JsonPath::new(&path) {
-                query.find(&document());
+                query.find(&document().to_string());
             }
         }
     }

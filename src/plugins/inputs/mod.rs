@@ -1,13 +1,54 @@
 //! Plugins that bring metrics in.
 
+pub mod conntrack;
 pub mod cpu;
+pub mod disk;
+pub mod diskio;
 pub mod exec;
+pub mod execd;
 pub mod file;
+pub mod http;
+pub mod http_listener_v2;
+pub mod internal;
+pub mod interrupts;
+pub mod kernel;
+pub mod linux_sysctl_fs;
 pub mod mem;
 pub mod mock;
+pub mod net;
+pub mod netstat;
+pub mod nstat;
+pub mod processes;
+pub mod swap;
+pub mod system;
+pub mod tail;
+pub mod temp;
 
 use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
-pub static ALL: &[&Declaration<dyn Input>] =
-    &[&cpu::PLUGIN, &exec::PLUGIN, &file::PLUGIN, &mem::PLUGIN, &mock::PLUGIN];
+pub static ALL: &[&Declaration<dyn Input>] = &[
+    &conntrack::PLUGIN,
+    &cpu::PLUGIN,
+    &disk::PLUGIN,
+    &diskio::PLUGIN,
+    &exec::PLUGIN,
+    &execd::PLUGIN,
+    &file::PLUGIN,
+    &http::PLUGIN,
+    &http_listener_v2::PLUGIN,
+    &internal::PLUGIN,
+    &interrupts::PLUGIN,
+    &kernel::PLUGIN,
+    &linux_sysctl_fs::PLUGIN,
+    &mem::PLUGIN,
+    &mock::PLUGIN,
+    &net::PLUGIN,
+    &netstat::PLUGIN,
+    &nstat::PLUGIN,
+    &processes::PLUGIN,
+    &swap::PLUGIN,
+    &system::PLUGIN,
+    &tail::PLUGIN,
+    &temp::PLUGIN,
+];

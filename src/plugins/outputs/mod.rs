@@ -1,10 +1,24 @@
 //! Plugins that take metrics out.
 
 pub mod discard;
+pub mod execd;
 pub mod file;
+pub mod health;
+pub mod http;
+pub mod influxdb;
+pub mod influxdb_v2;
 pub mod kafka;
 
 use crate::plugin::{Declaration, Output};
 
 /// Every output, sorted by name.
-pub static ALL: &[&Declaration<dyn Output>] = &[&discard::PLUGIN, &file::PLUGIN, &kafka::PLUGIN];
+pub static ALL: &[&Declaration<dyn Output>] = &[
+    &discard::PLUGIN,
+    &execd::PLUGIN,
+    &file::PLUGIN,
+    &health::PLUGIN,
+    &http::PLUGIN,
+    &influxdb::PLUGIN,
+    &influxdb_v2::PLUGIN,
+    &kafka::PLUGIN,
+];

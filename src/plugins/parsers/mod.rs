@@ -1,9 +1,22 @@
 //! Formats that metrics come in.
 
+pub mod csv;
 pub mod influx;
 pub mod json;
+pub mod json_v2;
+pub mod logfmt;
+pub mod prometheus;
+pub mod value;
 
 use crate::plugin::{Declaration, Parser};
 
 /// Every parser, sorted by name.
-pub static ALL: &[&Declaration<dyn Parser>] = &[&influx::PLUGIN, &json::PLUGIN];
+pub static ALL: &[&Declaration<dyn Parser>] = &[
+    &csv::PLUGIN,
+    &influx::PLUGIN,
+    &json::PLUGIN,
+    &json_v2::PLUGIN,
+    &logfmt::PLUGIN,
+    &prometheus::PLUGIN,
+    &value::PLUGIN,
+];

@@ -6,14 +6,18 @@ pub mod date;
 pub mod dedup;
 pub mod defaults;
 pub mod r#enum;
+pub mod execd;
 pub mod filter;
+pub mod lookup;
 pub mod r#override;
+pub mod parser;
 pub mod pivot;
 pub mod regex;
 pub mod rename;
 pub mod scale;
 pub mod strings;
 pub mod tag_limit;
+pub mod template;
 pub mod topk;
 pub mod unpivot;
 
@@ -27,14 +31,18 @@ pub static ALL: &[&Declaration<dyn Processor>] = &[
     &dedup::PLUGIN,
     &defaults::PLUGIN,
     &r#enum::PLUGIN,
+    &execd::PLUGIN,
     &filter::PLUGIN,
+    &lookup::PLUGIN,
     &r#override::PLUGIN,
+    &parser::PLUGIN,
     &pivot::PLUGIN,
     &regex::PLUGIN,
     &rename::PLUGIN,
     &scale::PLUGIN,
     &strings::PLUGIN,
     &tag_limit::PLUGIN,
+    &template::PLUGIN,
     &topk::PLUGIN,
     &unpivot::PLUGIN,
 ];

@@ -2,8 +2,10 @@
 
 pub mod influx;
 pub mod json;
+pub mod prometheus;
 
 use crate::plugin::{Declaration, Serializer};
 
 /// Every serializer, sorted by name.
-pub static ALL: &[&Declaration<dyn Serializer>] = &[&influx::PLUGIN, &json::PLUGIN];
+pub static ALL: &[&Declaration<dyn Serializer>] =
+    &[&influx::PLUGIN, &json::PLUGIN, &prometheus::PLUGIN];

@@ -4,6 +4,7 @@
 //! Telegraf's `inputs.cpu`; proc(5) for the meaning of the states.
 
 mod cores;
+mod portable;
 mod stat;
 
 use std::collections::HashMap;
@@ -49,6 +50,9 @@ impl Default for Config {
 
 impl Build<dyn Input> for Config {
     fn build(self, context: &Context<'_>) -> Result<Box<dyn Input>, BuildError> {
+        if !cfg!(target_os = "linux") {
+            return portable::build(self, &context.log);
+        }
         let system = context.system.clone();
         let mut cores = HashMap::new();
         if self.core_tags {
@@ -60,7 +64,7 @@ impl Build<dyn Input> for Config {
                 }
             }
         }
-        let file = system.host.file(Root::Proc, "stat");
+        let file = system.host.file_in_one_piece(Root::Proc, "stat");
         Ok(Box::new(Cpu {
             config: self,
             system,
@@ -97,6 +101,10 @@ impl Input for Cpu {
         });
         self.last = times;
         result
+    }
+
+    fn is_brief(&self) -> bool {
+        true
     }
 
     fn is_differential(&self) -> bool {

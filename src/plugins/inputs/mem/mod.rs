@@ -94,6 +94,10 @@ impl Input for Mem {
         accumulator.add(metric);
         Ok(())
     }
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 }
 
 /// The fields that a system without `/proc` tells.
@@ -129,7 +133,7 @@ fn metric(fields: Vec<Field>, now: Timestamp) -> Metric {
 
 impl Mem {
     fn new(config: Config, system: System) -> Mem {
-        let file = system.host.file(Root::Proc, "meminfo");
+        let file = system.host.file_in_one_piece(Root::Proc, "meminfo");
         Mem { config, system, file, buffer: Vec::new() }
     }
 

@@ -5,6 +5,7 @@
 
 mod error;
 mod lines;
+mod stream;
 mod text;
 
 use std::sync::Arc;
@@ -87,6 +88,10 @@ impl Parser for Influx {
                 Err(fault) => return Err(ParseError::new(fault, input).into()),
             }
         }
+    }
+
+    fn piece_of_stream(&self, stream: &[u8]) -> Option<usize> {
+        stream::first_line(stream)
     }
 }
 

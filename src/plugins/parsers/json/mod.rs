@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use compact_str::{CompactString, ToCompactString};
 use jiff::tz::TimeZone;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::metric::{Metric, PlainFloat, Timestamp, Value};
+use crate::plugin::json_path::JsonPath;
 use crate::plugin::{
-    Build, BuildError, Context, Declaration, JsonPath, Parser, Patterns, PluginError, PluginLog,
-    TimeError, TimeFormat, WrittenTime, time_zone,
+    Build, BuildError, Context, Declaration, Parser, Patterns, PluginError, PluginLog, TimeError,
+    TimeFormat, WrittenTime, time_zone,
 };
 use crate::system::Clock;
 
@@ -154,14 +156,20 @@ impl JsonParser {
         if text.is_empty() {
             return Ok(Vec::new());
         }
-        let mut document: Json = serde_json::from_str(text).map_err(JsonError::Syntax)?;
-        if let Some(query) = &self.query {
-            document = match query.find(&document) {
-                None => Json::Null,
-                Some(part @ (Json::Null | Json::Object(_) | Json::Array(_))) => part,
-                Some(part) => return Err(JsonError::QueryType(type_name(&part))),
-            };
-        }
+        let document: Json = match &self.query {
+            None => serde_json::from_str(text).map_err(JsonError::Syntax)?,
+            Some(query) => {
+                serde_json::from_str::<IgnoredAny>(text).map_err(JsonError::Syntax)?;
+                let part = match query.find(text) {
+                    None => Json::Null,
+                    Some(part) => serde_json::from_str(&part.raw).map_err(JsonError::Syntax)?,
+                };
+                match part {
+                    Json::Null | Json::Object(_) | Json::Array(_) => part,
+                    part => return Err(JsonError::QueryType(type_name(&part))),
+                }
+            }
+        };
         let now = self.clock.now();
         match &document {
             Json::Null => Ok(Vec::new()),

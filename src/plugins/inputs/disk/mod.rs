@@ -1,0 +1,240 @@
+//! How full the mounted file systems are.
+//!
+//! # References
+//! Telegraf's `inputs.disk`; proc(5), "/proc/pid/mountinfo"; statvfs(3).
+
+mod mounts;
+mod path;
+mod table;
+
+use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use compact_str::{CompactString, ToCompactString};
+use serde::{Deserialize, Serialize};
+
+use crate::metric::{Field, Metric, Tag, Timestamp, Value, ValueType};
+use crate::plugin::{
+    Accumulator, Build, BuildError, Context, Declaration, Input, PluginError, PluginLog, Quoted,
+};
+use crate::system::{ErrorWords, Root, SpaceUsage, System};
+use mounts::Mount;
+use table::MountTable;
+
+/// Declares `inputs.disk`.
+pub static PLUGIN: Declaration<dyn Input> =
+    Declaration::new::<Config>("disk", include_str!("sample.conf"));
+
+/// The settings of `inputs.disk`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    mount_points: Vec<String>,
+    ignore_fs: Vec<String>,
+    ignore_mount_opts: Vec<String>,
+}
+
+impl Build<dyn Input> for Config {
+    fn build(self, context: &Context<'_>) -> Result<Box<dyn Input>, BuildError> {
+        Ok(Box::new(Disk {
+            table: MountTable::new(&context.system.host),
+            targets: Vec::new(),
+            config: self,
+            system: context.system.clone(),
+            log: context.log.clone(),
+        }))
+    }
+}
+
+struct Disk {
+    config: Config,
+    system: System,
+    log: PluginLog,
+    table: MountTable,
+    /// What is to be asked about, made anew only when the mounts have changed.
+    targets: Vec<Target>,
+}
+
+/// A file system to ask about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Target {
+    /// Where it is seen from here.
+    path: PathBuf,
+    device_id: String,
+    /// What the list of mounts calls the device.
+    device: String,
+    path_tag: CompactString,
+    fs_type: CompactString,
+    mode: &'static str,
+}
+
+impl Input for Disk {
+    fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), PluginError> {
+        let changed = if cfg!(target_os = "linux") {
+            self.table.read_changed()
+        } else {
+            table::read_portably().map(Some)
+        };
+        let changed = changed.map_err(|error| format!("error getting disk usage info: {error}"))?;
+        if let Some(mounts) = changed {
+            self.targets = self.select(&mounts);
+        }
+        for target in &self.targets {
+            match SpaceUsage::of(&target.path) {
+                // File systems that are nothing but a view of the kernel have no size.
+                Ok(usage) if usage.total_bytes == 0 => {}
+                Ok(usage) => accumulator.add(self.metric(target, &usage, accumulator.now())),
+                Err(error) => self.log.debug(format_args!(
+                    "[SystemPS] => unable to get disk usage ({}): {}",
+                    Quoted::new(target.path.as_os_str().as_encoded_bytes()),
+                    ErrorWords(&error)
+                )),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Disk {
+    /// Chooses the mounts that the settings ask for.
+    fn select(&self, mounts: &[Mount]) -> Vec<Target> {
+        let Config { mount_points, ignore_fs, ignore_mount_opts } = &self.config;
+        let prefix = &self.system.host.roots().mount_prefix;
+        let all: HashSet<&[u8]> = mounts.iter().map(|mount| &mount.mount_point[..]).collect();
+        let mut targets = Vec::with_capacity(mounts.len());
+        for mount in mounts {
+            let has = |list: &[String], text: &[u8]| list.iter().any(|one| one.as_bytes() == text);
+            let is_wanted = mount_points.is_empty() || has(mount_points, &mount.mount_point);
+            let is_ignored = has(ignore_fs, mount.fs_type.as_bytes())
+                || mount.options.iter().any(|option| ignore_mount_opts.contains(option));
+            // Asking about a file system that waits to be mounted would mount it.
+            if !is_wanted || is_ignored || mount.fs_type == "autofs" {
+                continue;
+            }
+            let mut path = bytes_to_path(&mount.mount_point);
+            if !prefix.as_os_str().is_empty()
+                && !mount.mount_point.starts_with(prefix.as_os_str().as_encoded_bytes())
+            {
+                path = path::join(prefix, &mount.mount_point);
+                // What is mounted there is listed by that name too.
+                if all.contains(path.as_os_str().as_encoded_bytes()) {
+                    self.log.debug(format_args!(
+                        "[SystemPS] => dropped by mount prefix ({}): {}",
+                        Quoted::new(path.as_os_str().as_encoded_bytes()),
+                        Quoted::new(prefix.as_os_str().as_encoded_bytes())
+                    ));
+                    continue;
+                }
+            }
+            targets.push(target(mount, path, prefix));
+        }
+        targets
+    }
+
+    fn metric(&self, target: &Target, usage: &SpaceUsage, now: Timestamp) -> Metric {
+        let device = self.device(target);
+        let mut tags = vec![
+            tag("device", device.replace("/dev/", "")),
+            tag("fstype", target.fs_type.clone()),
+            tag("mode", CompactString::const_new(target.mode)),
+            tag("path", target.path_tag.clone()),
+        ];
+        if let Some(label) = self.label(device.strip_prefix("/dev/").unwrap_or(&device)) {
+            tags.insert(2, tag("label", label));
+        }
+        let fields = vec![
+            field("total", usage.total_bytes),
+            field("free", usage.free_bytes),
+            field("used", usage.used_bytes),
+            field("used_percent", percent(usage.used_bytes, usage.free_bytes)),
+            field("inodes_total", usage.inodes_total),
+            field("inodes_free", usage.inodes_free),
+            field("inodes_used", usage.inodes_used),
+            field("inodes_used_percent", percent(usage.inodes_used, usage.inodes_free)),
+        ];
+        Metric::from_lists("disk", now, tags, fields).with_type(ValueType::Gauge)
+    }
+
+    /// The device, by its real name where the list of mounts has another.
+    ///
+    /// Asked each time: at boot mounts may be there before the links to their devices.
+    fn device<'t>(&self, target: &'t Target) -> std::borrow::Cow<'t, str> {
+        let device = &target.device;
+        let host = &self.system.host;
+        if device == "none" || device.is_empty() {
+            return target.fs_type.as_str().into();
+        }
+        if let Some(name) = device.strip_prefix("/dev/mapper/") {
+            let link = host.path(Root::Dev, Path::new("mapper").join(name));
+            if let Ok(real) = link.canonicalize() {
+                return real.to_string_lossy().into_owned().into();
+            }
+        }
+        if device == "/dev/root" && !target.device_id.is_empty() {
+            let link = host.path(Root::Sys, format!("dev/block/{}", target.device_id));
+            if let Some(name) = std::fs::read_link(link).ok().as_deref().and_then(Path::file_name) {
+                return format!("/dev/{}", name.to_string_lossy()).into();
+            }
+        }
+        device.into()
+    }
+
+    /// The name of a mapped device, or the label of the file system on it.
+    fn label(&self, device: &str) -> Option<CompactString> {
+        let host = &self.system.host;
+        // The name of a device on another machine may begin with slashes.
+        let device = device.trim_start_matches('/');
+        let mut name = Vec::new();
+        let label = match host.read(Root::Sys, format!("block/{device}/dm/name"), &mut name) {
+            Ok(()) => String::from_utf8_lossy(&name).trim().to_compact_string(),
+            Err(_) => {
+                let file = std::fs::metadata(host.path(Root::Dev, device)).ok()?;
+                host.udev_property(file.rdev(), "ID_FS_LABEL")?.into()
+            }
+        };
+        Some(label).filter(|label| !label.is_empty())
+    }
+}
+
+fn target(mount: &Mount, path: PathBuf, prefix: &Path) -> Target {
+    let prefix = prefix.as_os_str().as_encoded_bytes();
+    let inner = mount.mount_point.strip_prefix(prefix).unwrap_or(&mount.mount_point);
+    let has = |mode: &str| mount.options.iter().any(|option| option == mode);
+    Target {
+        path,
+        device_id: mount.device_id.clone(),
+        device: mount.device.clone(),
+        path_tag: path::join(Path::new("/"), inner).to_string_lossy().into(),
+        fs_type: mount.fs_type.as_str().into(),
+        mode: match (has("rw"), has("ro")) {
+            (true, _) => "rw",
+            (false, true) => "ro",
+            (false, false) => "unknown",
+        },
+    }
+}
+
+fn bytes_to_path(path: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    PathBuf::from(std::ffi::OsStr::from_bytes(path))
+}
+
+/// The share of what is used in what ordinary users can use at all.
+fn percent(used: u64, free: u64) -> f64 {
+    if used == 0 && free == 0 {
+        return 0.0;
+    }
+    used as f64 / (used as f64 + free as f64) * 100.0
+}
+
+fn field(name: &'static str, value: impl Into<Value>) -> Field {
+    Field { key: CompactString::const_new(name), value: value.into() }
+}
+
+fn tag(key: &'static str, value: impl Into<CompactString>) -> Tag {
+    Tag { key: CompactString::const_new(key), value: value.into() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Tests of the parser; what is expected here is what Telegraf 1.40 answered.
+
+use proptest::prelude::*;
+
+use super::PLUGIN;
+use crate::metric::ValueType;
+use crate::plugins::tests::{lines, parsed, parser};
+
+const TEXT: &str = "# HELP up Whether \\\"it\\\" is up.\n# TYPE up gauge\nup 1\nup{a=\"x\",b=\"\"} 0 1500\n\n\
+    # TYPE n_total counter\nn_total{le=\"a\\\"b\"} 1e3\nother +Inf\nnone NaN\n\
+    # TYPE d summary\nd{quantile=\"0.5\",a=\"1\"} 2\nd{a=\"1\",quantile=\"0.9\"} NaN\nd_sum{a=\"1\"} 7.5\nd_count{a=\"1\"} 3\n\
+    # TYPE h histogram\nh_bucket{le=\"0.1\"} 1\nh_bucket{le=\"+Inf\"} 4\nh_sum 9\nh_count 4\n";
+
+#[test]
+fn version_two_has_a_metric_for_each_series_bucket_and_quantile() {
+    let expected = [
+        "prometheus up=1 42000000000",
+        "prometheus,a=x up=0 1500000000",
+        "prometheus,le=a\"b n_total=1000 42000000000",
+        "\"prometheus\": no serializable fields",
+        "prometheus,a=1 d_count=3,d_sum=7.5 42000000000",
+        "prometheus,a=1,quantile=0.5 d=2 42000000000",
+        "\"prometheus,a=1,quantile=0.9\": no serializable fields",
+        "prometheus h_count=4,h_sum=9 42000000000",
+        "prometheus,le=0.1 h_bucket=1 42000000000",
+        "prometheus,le=+Inf h_bucket=4 42000000000",
+    ];
+    assert_eq!(parsed(&PLUGIN, "", TEXT).unwrap(), expected);
+    let options = "prometheus_metric_version = 2\nprometheus_ignore_timestamp = true";
+    let lines = parsed(&PLUGIN, options, TEXT).unwrap();
+    assert_eq!(lines[1], "prometheus,a=x up=0 42000000000");
+}
+
+#[test]
+fn version_one_has_a_metric_for_each_set_of_labels() {
+    assert_eq!(
+        parsed(&PLUGIN, "prometheus_metric_version = 1", TEXT).unwrap(),
+        [
+            "up gauge=1 42000000000",
+            "up,a=x gauge=0 1500000000",
+            "n_total,le=a\"b counter=1000 42000000000",
+            "\"other\": no serializable fields",
+            "d,a=1 count=3,sum=7.5,0.5=2 42000000000",
+            "h count=4,sum=9,0.1=1,+Inf=4 42000000000",
+        ]
+    );
+}
+
+#[test]
+fn metrics_have_the_type_that_is_told() {
+    let metrics = parser(&PLUGIN, "").unwrap().parse(TEXT.as_bytes()).unwrap();
+    let types: Vec<_> = metrics.iter().map(|metric| metric.value_type).collect();
+    assert_eq!(types[0], ValueType::Gauge);
+    assert_eq!(types[2], ValueType::Counter);
+    assert_eq!(types[3], ValueType::Untyped);
+    assert_eq!(types[4], ValueType::Summary);
+    assert_eq!(types[9], ValueType::Histogram);
+}
+
+#[test]
+fn a_histogram_without_an_infinite_bucket_gets_one() {
+    let text = "# TYPE h histogram\nh_bucket{x=\"1\",le=\"2\",} 1\nh_count{x=\"1\"} 4\n";
+    assert_eq!(
+        parsed(&PLUGIN, "", text).unwrap()[1..],
+        [
+            "prometheus,le=2,x=1 h_bucket=1 42000000000",
+            "prometheus,le=+Inf,x=1 h_bucket=4 42000000000"
+        ]
+    );
+}
+
+#[test]
+fn names_may_stand_in_quotes_within_the_braces() {
+    let mut parser = parser(&PLUGIN, "").unwrap();
+    let text = "{\"up\",\"a\"=\"1\"} 5\n{ \"up\" } 6\n \t# any comment\n#\n";
+    assert_eq!(
+        lines(&parser.parse(text.as_bytes()).unwrap()),
+        ["prometheus,a=1 up=5 42000000000", "prometheus up=6 42000000000"]
+    );
+}
+
+#[test]
+fn faults_are_told_in_the_words_of_the_original() {
+    for (text, message) in [
+        ("up 1", "line 1: unexpected end of input stream"),
+        ("\n# x", "line 2: unexpected end of input stream"),
+        ("1up 1\n", "line 1: invalid metric name"),
+        ("{a=\"1\"} 1\n", "line 1: invalid metric name"),
+        ("{\"a.b\"} 1\n", "line 1: invalid metric name \"a.b\""),
+        ("{\"a\",\"b\"} 1\n", "line 1: multiple metric names for metric \"a\""),
+        ("# HELP 1up x\n", "line 1: invalid metric name in comment"),
+        ("# HELP up x\n# HELP up x\n", "line 2: second HELP line for metric name \"up\""),
+        ("# HELP up \\x\n", "line 1: invalid escape sequence '\\x'"),
+        ("# TYPE up info\n", "line 1: unknown metric type \"info\""),
+        (
+            "up 1\n# TYPE up gauge\n",
+            "line 2: second TYPE line for metric name \"up\", or TYPE reported after samples",
+        ),
+        ("up{=\"1\"} 1\n", "line 1: invalid label name for metric \"up\""),
+        ("up{a-b=\"1\"} 1\n", "line 1: expected '=' after label name, found '-'"),
+        ("up{__name__=\"1\"} 1\n", "line 1: label name \"__name__\" is reserved"),
+        ("up{\"a.b\"=\"1\"} 1\n", "line 1: invalid label name \"a.b\""),
+        ("up{a=\"1\",a=\"1\"} 1\n", "line 1: duplicate label names for metric \"up\""),
+        ("up{a=1} 1\n", "line 1: expected '\"' at start of label value, found '1'"),
+        ("up{a=\"1\n", "line 1: label value \"1\" contains unescaped new-line"),
+        ("up{a=\"\\t\"} 1\n", "line 1: invalid escape sequence '\\t'"),
+        ("up{a=\"1\" b=\"2\"} 1\n", "line 1: unexpected end of label value \"1\""),
+        ("up x\n", "line 1: expected float as value, got \"x\""),
+        ("up 1_0\n", "line 1: expected float as value, got \"1_0\""),
+        ("up 1 \n", "line 1: expected integer as timestamp, got \"\""),
+        ("up 1 1.5\n", "line 1: expected integer as timestamp, got \"1.5\""),
+        ("up 1 15 x\n", "line 1: spurious string after timestamp: \" x\""),
+        (
+            "# TYPE h histogram\nh_bucket{le=\"x\"} 1\n",
+            "line 2: expected float as value for 'le' label, got \"x\"",
+        ),
+        ("# TYPE h histogram\nh_count -1\n", "line 2: negative count for histogram \"h\""),
+        (
+            "# TYPE h histogram\nh_bucket{le=\"1\"} -1\n",
+            "line 2: negative bucket population for histogram \"h\"",
+        ),
+    ] {
+        let expected = format!("decoding response failed: text format parsing error in {message}");
+        assert_eq!(parsed(&PLUGIN, "", text).unwrap_err(), expected, "{text:?}");
+    }
+    assert_eq!(
+        parsed(&PLUGIN, "prometheus_metric_version = 3", "").unwrap_err(),
+        "unknown prometheus metric version 3; prometheus_metric_version is 1 or 2"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in r#"([ab_sumcount:"{}= ,\\\n0-9.é-]|# TYPE a |histogram|\n){0,40}"#) {
+        for version in [1, 2] {
+            let options = format!("prometheus_metric_version = {version}");
+            let _ = parsed(&PLUGIN, &options, &text);
+        }
+    }
+}
