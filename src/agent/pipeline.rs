@@ -112,7 +112,8 @@ impl Pipeline {
 
         let state_file = match plan.agent.statefile.as_str() {
             path if daemon && !path.is_empty() => {
-                Some(StateFile::restore(path.into(), &mut plan.inputs)?)
+                let (inputs, processors) = (&mut plan.inputs, &mut plan.processors);
+                Some(StateFile::restore(path.into(), inputs, processors)?)
             }
             _ => None,
         };

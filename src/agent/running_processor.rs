@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use super::filter::Filter;
 use super::running_input::panic_message;
+use super::state_file::StateSlot;
 use crate::metric::Metric;
-use crate::plugin::{Deliver, PluginLog, Processor, ServiceAccumulator, StartError};
+use crate::plugin::{Deliver, PluginLog, Processor, ServiceAccumulator, StartError, Stateful};
 use crate::system::Clock;
 
 /// A processor ready to run.
 pub struct RunningProcessor {
     processor: Box<dyn Processor>,
     log: PluginLog,
+    /// What it is known by in the state file; the same for the same settings.
+    pub id: String,
     /// Its place: lower ones come first.
     pub order: i64,
     filter: Filter,
+    state: Option<StateSlot>,
 }
 
 impl RunningProcessor {
@@ -27,7 +31,17 @@ impl RunningProcessor {
         order: i64,
         filter: Filter,
     ) -> RunningProcessor {
-        RunningProcessor { processor, log, order, filter }
+        RunningProcessor { processor, log, id: String::new(), order, filter, state: None }
+    }
+
+    /// The processor's state, if it has any that outlives the agent.
+    pub(super) fn stateful(&mut self) -> Option<&mut dyn Stateful> {
+        self.processor.stateful()
+    }
+
+    /// Has the processor leave its state in `slot` once nothing more comes.
+    pub(super) fn leave_state_in(&mut self, slot: StateSlot) {
+        self.state = Some(slot);
     }
 
     /// Its log, which knows its name.
@@ -52,6 +66,11 @@ impl RunningProcessor {
     /// Ends the processor, after it has handed over what was still to come.
     pub fn stop(&mut self) {
         self.processor.stop();
+        if let Some(slot) = &self.state
+            && let Some(plugin) = self.processor.stateful()
+        {
+            slot.keep(plugin);
+        }
     }
 
     /// Applies the processor to the metrics that its filter selects; the others keep their place

@@ -15,6 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::running_input::RunningInput;
+use super::running_processor::RunningProcessor;
 use crate::plugin::{PluginError, Stateful};
 use crate::system::ErrorWords;
 
@@ -96,37 +97,42 @@ pub(super) struct StateFile {
     states: States,
 }
 
+/// The file while states are given back.
+struct Restoring {
+    old: BTreeMap<String, String>,
+    seen: Vec<String>,
+    states: States,
+}
+
 impl StateFile {
-    /// Gives the inputs their states back, and has them leave the new ones here.
+    /// Gives the plugins their states back, and has them leave the new ones here.
     ///
     /// # Errors
     /// If the file is there and cannot be read, or a state is none.
     pub(super) fn restore(
         path: PathBuf,
         inputs: &mut [RunningInput],
+        processors: &mut [RunningProcessor],
     ) -> Result<StateFile, StateFileError> {
         log::debug!(target: "agent", "Initializing plugin states");
-        let mut old = read(&path)?;
-        let file = StateFile { path, states: States::default() };
-        let mut seen = Vec::new();
+        let old = read(&path)?;
+        let mut restoring = Restoring { old, seen: Vec::new(), states: States::default() };
         for input in inputs {
-            let id = input.id.clone();
-            let Some(plugin) = input.stateful() else { continue };
-            if let Some(state) = old.remove(&id) {
-                let state = decode(&state)
-                    .map_err(|source| StateFileError::State { id: id.clone(), source })?;
-                plugin
-                    .set_state(state)
-                    .map_err(|source| StateFileError::Set { id: id.clone(), source })?;
+            let (id, name) = (input.id.clone(), format!("input {}", input.log.name()));
+            if let Some(plugin) = input.stateful() {
+                let slot = restoring.restore(id, &name, plugin)?;
+                input.leave_state_in(slot);
             }
-            if seen.contains(&id) {
-                let plugin = format!("input {}", input.log.name());
-                return Err(StateFileError::Double { plugin, id });
-            }
-            seen.push(id.clone());
-            input.leave_state_in(StateSlot { id, states: file.states.clone() });
         }
-        Ok(file)
+        for processor in processors {
+            let (id, name) =
+                (processor.id.clone(), format!("processor {}", processor.log().name()));
+            if let Some(plugin) = processor.stateful() {
+                let slot = restoring.restore(id, &name, plugin)?;
+                processor.leave_state_in(slot);
+            }
+        }
+        Ok(StateFile { path, states: restoring.states })
     }
 
     /// Writes the states of all plugins, which have stopped by now.
@@ -142,6 +148,29 @@ impl StateFile {
             .map_err(|source| StateFileError::Format { path: self.path.clone(), source })?;
         std::fs::write(&self.path, text)
             .map_err(|source| StateFileError::Write { path: self.path.clone(), source })
+    }
+}
+
+impl Restoring {
+    /// Gives a plugin its state back and tells where it is to leave the new one.
+    fn restore(
+        &mut self,
+        id: String,
+        name: &str,
+        plugin: &mut dyn Stateful,
+    ) -> Result<StateSlot, StateFileError> {
+        if let Some(state) = self.old.remove(&id) {
+            let state = decode(&state)
+                .map_err(|source| StateFileError::State { id: id.clone(), source })?;
+            plugin
+                .set_state(state)
+                .map_err(|source| StateFileError::Set { id: id.clone(), source })?;
+        }
+        if self.seen.contains(&id) {
+            return Err(StateFileError::Double { plugin: name.to_owned(), id });
+        }
+        self.seen.push(id.clone());
+        Ok(StateSlot { id, states: self.states.clone() })
     }
 }
 
@@ -224,7 +253,7 @@ mod tests {
 
     fn run(path: &std::path::Path, ids: &[&str]) -> Result<(), StateFileError> {
         let mut inputs: Vec<_> = ids.iter().map(|id| input(id)).collect();
-        let file = StateFile::restore(path.to_owned(), &mut inputs)?;
+        let file = StateFile::restore(path.to_owned(), &mut inputs, &mut [])?;
         inputs.iter_mut().for_each(RunningInput::stop);
         file.store()
     }

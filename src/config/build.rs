@@ -272,7 +272,9 @@ impl Builder<'_> {
             return false;
         };
         let (log, filter, order) = (common.log.clone(), common.filter.clone(), options.order);
-        self.built.processors.push(RunningProcessor::new(processor, log, order, filter));
+        let mut running = RunningProcessor::new(processor, log, order, filter);
+        running.id = plugin_id(&format!("processors.{}", section.name), &section.table);
+        self.built.processors.push(running);
         self.processors.push(ProcessorSection { section: section.clone(), common, order });
         true
     }

@@ -120,6 +120,11 @@ pub trait Processor: Send {
     /// Ends what [`Processor::start`] began; what is still to come is handed over before it
     /// returns.
     fn stop(&mut self) {}
+
+    /// The plugin's state, if it has any that outlives the agent.
+    fn stateful(&mut self) -> Option<&mut dyn Stateful> {
+        None
+    }
 }
 
 /// Condenses the metrics of a period.

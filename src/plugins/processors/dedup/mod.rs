@@ -1,18 +1,27 @@
 //! Drops metrics whose values have not changed.
 //!
+//! What it remembers outlives the agent where there is a state file: the last metrics in line
+//! protocol, in base64 as all bytes in that file.
+//!
 //! # References
 //! Telegraf's `processors.dedup`.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::metric::{Metric, Timestamp};
+use crate::metric::{Companion, Metric, Timestamp};
 use crate::plugin::settings::Duration;
-use crate::plugin::{Build, BuildError, Context, Declaration, Processor};
+use crate::plugin::{
+    Build, BuildError, Context, Declaration, Parser, PluginError, PluginLog, Processor, Serializer,
+    Stateful,
+};
 use crate::system::Clock;
 
 /// The processor as the table lists it.
@@ -42,6 +51,9 @@ impl Build<dyn Processor> for Config {
             hasher: RandomState::new(),
             last_cleanup: clock.now(),
             clock,
+            parser: context.parser("influx")?,
+            serializer: RefCell::new(context.serializer("influx")?),
+            log: context.log.clone(),
         }))
     }
 }
@@ -54,6 +66,10 @@ struct Dedup {
     hasher: RandomState,
     last_cleanup: Timestamp,
     clock: Arc<dyn Clock>,
+    /// For the state.
+    parser: Box<dyn Parser>,
+    serializer: RefCell<Box<dyn Serializer>>,
+    log: PluginLog,
 }
 
 impl Dedup {
@@ -62,14 +78,14 @@ impl Dedup {
         let series = self.hasher.hash_one((&metric.name, metric.tags()));
         match self.last_of.entry(series) {
             Entry::Vacant(free) => {
-                free.insert(metric.clone());
+                free.insert(remembered(metric));
                 true
             }
             Entry::Occupied(mut last) => {
                 let last = last.get_mut();
                 let is_old = is_at_least(now, last.time, self.interval_nanos);
                 if is_old || has_changed(last, metric) {
-                    last.clone_from(metric);
+                    *last = remembered(metric);
                     return true;
                 }
                 last.time == metric.time && add_missing_fields(last, metric)
@@ -84,6 +100,13 @@ impl Dedup {
             self.last_of.retain(|_, last| !is_at_least(now, last.time, self.interval_nanos));
         }
     }
+}
+
+/// A copy that may be kept for long, which nothing that goes along with the metric waits for.
+fn remembered(metric: &Metric) -> Metric {
+    let mut copy = metric.clone();
+    copy.companion = Companion::default();
+    copy
 }
 
 /// Whether `time` lies back by a span or more.
@@ -115,60 +138,36 @@ impl Processor for Dedup {
         self.clean_up(now);
         metrics
     }
+
+    fn stateful(&mut self) -> Option<&mut dyn Stateful> {
+        Some(self)
+    }
+}
+
+impl Stateful for Dedup {
+    fn state(&self) -> serde_json::Value {
+        let mut last: Vec<&Metric> = self.last_of.values().collect();
+        last.sort_unstable_by(|a, b| (&a.name, a.tags()).cmp(&(&b.name, b.tags())));
+        let mut lines = Vec::new();
+        for metric in last {
+            if let Err(error) = self.serializer.borrow_mut().serialize(metric, &mut lines) {
+                self.log.debug(format_args!("{} is not remembered: {error}", metric.name));
+            }
+        }
+        STANDARD.encode(lines).into()
+    }
+
+    fn set_state(&mut self, state: serde_json::Value) -> Result<(), PluginError> {
+        let text = match &state {
+            // What nothing is remembered of comes as this.
+            serde_json::Value::Null => "",
+            state => state.as_str().ok_or("the state is no text")?,
+        };
+        let metrics = self.parser.parse(&STANDARD.decode(text)?)?;
+        self.apply(metrics);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::system::fake::FakeClock;
-
-    const START: Timestamp = Timestamp::from_seconds(1_000_000);
-
-    fn dedup(clock: &Arc<FakeClock>) -> Dedup {
-        Dedup {
-            interval_nanos: 600_000_000_000,
-            last_of: HashMap::new(),
-            hasher: RandomState::new(),
-            last_cleanup: clock.now(),
-            clock: clock.clone(),
-        }
-    }
-
-    fn metric(seconds: i64, value: f64) -> Metric {
-        let time = Timestamp::from_seconds(1_000_000 + seconds);
-        Metric::new("m", time).with_tag("t", "x").with_field("v", value)
-    }
-
-    #[test]
-    fn a_value_is_repeated_only_once_the_interval_has_passed() {
-        let clock = Arc::new(FakeClock::at(START));
-        let mut dedup = dedup(&clock);
-        let mut pass = |seconds, value| {
-            clock.jump_to(Timestamp::from_seconds(1_000_000 + seconds));
-            dedup.apply(vec![metric(seconds, value)]).len()
-        };
-        assert_eq!([pass(0, 1.0), pass(10, 1.0), pass(20, 2.0), pass(30, 2.0)], [1, 0, 1, 0]);
-        // The age is that of the metric kept, which repetitions do not renew.
-        assert_eq!([pass(619, 2.0), pass(620, 2.0), pass(630, 2.0)], [0, 1, 0]);
-    }
-
-    #[test]
-    fn series_that_end_are_forgotten() {
-        let clock = Arc::new(FakeClock::at(START));
-        let mut dedup = dedup(&clock);
-        dedup.apply(vec![metric(0, 1.0)]);
-        clock.jump_to(Timestamp::from_seconds(1_000_599));
-        dedup.apply(vec![metric(599, 1.0).with_tag("t", "y")]);
-        assert_eq!(dedup.last_of.len(), 2);
-        clock.jump_to(Timestamp::from_seconds(1_000_600));
-        dedup.apply(vec![]);
-        assert_eq!(dedup.last_of.len(), 1);
-    }
-
-    #[test]
-    fn what_is_not_a_number_is_always_news() {
-        let clock = Arc::new(FakeClock::at(START));
-        let metrics = vec![metric(0, f64::NAN), metric(1, f64::NAN)];
-        assert_eq!(dedup(&clock).apply(metrics).len(), 2);
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Aggregation, tell_of_text};
-use crate::metric::{Metric, Tag, Value};
+use crate::metric::{Companion, Metric, Tag, Value};
 use crate::plugin::{Patterns, PluginLog, go};
 
 /// The metrics of a period, those of a group together, groups in the order of their arrival.
@@ -17,6 +17,8 @@ impl Groups {
     /// Adds a metric to the group that its name and those of its tags make that match.
     pub(super) fn add(&mut self, mut metric: Metric, tags: Option<&Patterns>, group_tag: &str) {
         let key = key(&metric, tags);
+        // It may be kept for long, which nothing that goes along with it is to wait for.
+        metric.companion = Companion::default();
         if !group_tag.is_empty() {
             metric.set_tag(group_tag, key.as_str());
         }
