@@ -244,9 +244,10 @@ pub enum StartupErrorBehavior {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeSource {
-    /// The time that the plugin gave them.
+    /// The time that the plugin gave them; some inputs give them the time they came in if it is
+    /// `receive_time`.
     #[default]
-    #[serde(alias = "")]
+    #[serde(alias = "", alias = "receive_time")]
     Metric,
     /// The start of the gather.
     CollectionStart,

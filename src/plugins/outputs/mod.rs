@@ -5,9 +5,16 @@ pub mod execd;
 pub mod file;
 pub mod influxdb;
 pub mod kafka;
+pub mod socket_writer;
 
 use crate::plugin::{Declaration, Output};
 
 /// Every output, sorted by name.
-pub static ALL: &[&Declaration<dyn Output>] =
-    &[&discard::PLUGIN, &execd::PLUGIN, &file::PLUGIN, &influxdb::PLUGIN, &kafka::PLUGIN];
+pub static ALL: &[&Declaration<dyn Output>] = &[
+    &discard::PLUGIN,
+    &execd::PLUGIN,
+    &file::PLUGIN,
+    &influxdb::PLUGIN,
+    &kafka::PLUGIN,
+    &socket_writer::PLUGIN,
+];
