@@ -244,10 +244,9 @@ pub enum StartupErrorBehavior {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeSource {
-    /// The time that the plugin gave them; some inputs give them the time they came in if it is
-    /// `receive_time`.
+    /// The time that the plugin gave them.
     #[default]
-    #[serde(alias = "", alias = "receive_time")]
+    #[serde(alias = "")]
     Metric,
     /// The start of the gather.
     CollectionStart,

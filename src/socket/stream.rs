@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::bind::{BindError, bind_tcp};
 use super::packet::{remove, set_mode};
-use super::{ListenError, ListenSettings, Network, Ready, Receiver, StreamEnd, wait};
+use super::{ListenError, ListenSettings, Network, Packing, Ready, Receiver, StreamEnd, wait};
 use crate::http::Stream;
 use crate::plugin::{PluginError, PluginLog};
 use crate::system::ErrorWords;
@@ -280,11 +280,12 @@ impl Shared {
         let most_bytes = settings.read_buffer_bytes.unwrap_or(0).max(MOST_MESSAGE_BYTES);
         let mut held: Vec<u8> = Vec::with_capacity(CHUNK_BYTES);
         loop {
-            let count = match read_more(&mut *input, &mut held) {
-                Ok(count) => count,
-                Err(error) => return self.unless_expected(error),
+            let read = read_more(&mut *input, &mut held);
+            let end = match read {
+                Ok(1..) => StreamEnd::Open,
+                // Whatever has ended it, what has come counts.
+                Ok(0) | Err(_) => StreamEnd::Reached,
             };
-            let end = if count == 0 { StreamEnd::Reached } else { StreamEnd::Open };
             let mut done = 0;
             while let Some(message) = settings.splitter.first(&held[done..], end) {
                 let bytes = done + message.bytes.start..done + message.bytes.end;
@@ -292,6 +293,9 @@ impl Shared {
                 done += message.taken;
             }
             held.drain(..done);
+            if let Err(error) = read {
+                return self.unless_expected(error);
+            }
             if end == StreamEnd::Reached {
                 return Ok(());
             }
@@ -309,6 +313,9 @@ impl Shared {
                 Ok(())
             }
             io::ErrorKind::ConnectionReset => Ok(()),
+            io::ErrorKind::InvalidInput if self.settings.packing == Packing::Gzip => {
+                Err("creating decoder failed: gzip: invalid header".into())
+            }
             _ => Err(error.into()),
         }
     }

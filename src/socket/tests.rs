@@ -91,9 +91,10 @@ fn silent_connections_are_closed_in_time() {
     let timeout = Some(Duration::from_millis(20));
     let keep_alive = Some(Duration::from_secs(5));
     let address = settings("tcp://127.0.0.1:0");
-    let (listening, _next) =
-        listen(ListenSettings { read_timeout: timeout, keep_alive, ..address });
+    let (listening, next) = listen(ListenSettings { read_timeout: timeout, keep_alive, ..address });
     let mut silent = TcpStream::connect(listening.local()).unwrap();
+    silent.write_all(b"begun").unwrap();
+    assert_eq!(next(), "127.0.0.1 begun", "what came before counts");
     assert_eq!(std::io::Read::read(&mut silent, &mut [0]).unwrap(), 0);
 }
 

@@ -48,8 +48,6 @@ pub struct Config {
     pub splitting_length: i64,
     /// Where messages say how long they are.
     pub splitting_length_field: LengthFieldConfig,
-    /// `receive_time` for the time a message came instead of that of the metric.
-    pub time_source: String,
 }
 
 /// Where messages say how long they are.

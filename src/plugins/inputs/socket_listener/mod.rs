@@ -28,40 +28,20 @@ pub static PLUGIN: Declaration<dyn Input> = Declaration::sharing::<Config, Serve
 
 impl Build<dyn Input> for Config {
     fn build(self, context: &Context<'_>) -> Result<Box<dyn Input>, BuildError> {
-        let time_source = match self.time_source.as_str() {
-            "receive_time" => TimeSource::Arrival,
-            _ => TimeSource::Metric,
-        };
         let tls: ServerTlsOptions = context.settings().read()?;
         let parser = Arc::new(Mutex::new(context.parser("influx")?));
         let network = self.address()?.network;
         // Files are read and names checked now; another try to start reads them again.
         self.listen_settings(tls.server()?)?;
         let settings = Box::new(move || self.listen_settings(tls.server()?));
-        Ok(Box::new(SocketListener {
-            settings,
-            network: network.name(),
-            time_source,
-            parser,
-            listening: None,
-        }))
+        Ok(Box::new(SocketListener { settings, network: network.name(), parser, listening: None }))
     }
-}
-
-/// What becomes of the time of metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TimeSource {
-    /// It is what the parser says.
-    Metric,
-    /// It is when the message came.
-    Arrival,
 }
 
 /// An input that listens.
 struct SocketListener {
     settings: Box<dyn Fn() -> Result<ListenSettings, BuildError> + Send>,
     network: &'static str,
-    time_source: TimeSource,
     parser: Arc<Mutex<Box<dyn Parser>>>,
     listening: Option<Listening>,
 }
@@ -69,14 +49,12 @@ struct SocketListener {
 /// Parses messages.
 struct Messages {
     parser: Arc<Mutex<Box<dyn Parser>>>,
-    time_source: TimeSource,
     accumulator: ServiceAccumulator,
     has_told_of_no_metrics: AtomicBool,
 }
 
 impl Receiver for Messages {
     fn take(&self, message: &[u8], _: Option<IpAddr>) {
-        let arrived = self.accumulator.now();
         let parsed = self.parser.lock().unwrap_or_else(PoisonError::into_inner).parse(message);
         match parsed {
             Ok(metrics) if metrics.is_empty() => {
@@ -88,9 +66,6 @@ impl Receiver for Messages {
                 }
             }
             Ok(mut metrics) => {
-                if self.time_source == TimeSource::Arrival {
-                    metrics.iter_mut().for_each(|metric| metric.time = arrived);
-                }
                 self.accumulator.add_all(&mut metrics);
             }
             Err(error) => self.accumulator.report(error),
@@ -109,7 +84,6 @@ impl Input for SocketListener {
         let settings = (self.settings)().map_err(|error| failed(error.into()))?;
         let messages = Messages {
             parser: self.parser.clone(),
-            time_source: self.time_source,
             accumulator,
             has_told_of_no_metrics: AtomicBool::new(false),
         };

@@ -71,18 +71,6 @@ fn messages_become_metrics_and_wrong_ones_errors() {
 }
 
 #[test]
-fn metrics_may_get_the_time_they_came() {
-    let address = free_address();
-    let service = format!("tcp://{address}");
-    let mut input =
-        build(&[("service_address", &service), ("time_source", "receive_time")]).unwrap();
-    let metrics = start(&mut *input);
-    TcpStream::connect(&address).unwrap().write_all(b"a v=1 5").unwrap();
-    assert!(metrics.recv_timeout(LIMIT).unwrap().unwrap().time > Timestamp::from_seconds(1));
-    input.stop();
-}
-
-#[test]
 fn settings_that_make_no_sense_are_refused() {
     let address = ("service_address", "tcp://:8094");
     for (option, words) in [
