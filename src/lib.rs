@@ -7,8 +7,8 @@
 //! The modules in reading order: a [`metric`] is a plain value; [`system`] is the machine it comes
 //! from; [`plugin`] is the contract between the plugins in [`plugins`] and the engine in
 //! [`agent`]; [`config`] turns a `telegraf.conf` into what the engine runs. [`http`] alone knows HTTP
-//! and TLS, [`kafka`] alone the Kafka client, and [`process`] keeps programs running beside the
-//! agent; [`sink`] is the consumer program; [`cli`] holds both command lines.
+//! and TLS, [`kafka`] alone the Kafka client, [`process`] keeps programs running beside the
+//! agent, and [`socket`] listens; [`sink`] is the consumer program; [`cli`] holds both command lines.
 
 pub mod agent;
 pub mod cli;
@@ -20,4 +20,5 @@ pub mod plugin;
 pub mod plugins;
 pub mod process;
 pub mod sink;
+pub mod socket;
 pub mod system;

@@ -46,6 +46,7 @@ pub use server::{
     BasicAuth, Handler, Incoming, ReadBodyError, Response as ServerResponse, Server, ServerSettings,
 };
 pub use status::reason;
+pub use stream::Stream;
 pub use url::{Url, UrlError, encode_pairs, encode_query};
 
 /// How programs introduce themselves: as what they stand in for, and as what they are.

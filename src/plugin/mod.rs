@@ -19,6 +19,7 @@ pub mod http_options;
 pub mod json_path;
 mod log;
 mod measured;
+mod name_template;
 mod overrides;
 mod patterns;
 mod quote;
@@ -39,6 +40,7 @@ pub use error::{
     BuildError, ConnectError, NotEnoughData, PluginError, Rejection, StartError, WriteError,
 };
 pub use log::PluginLog;
+pub use name_template::{NameParts, NameTemplateError, NameTemplates};
 pub use overrides::Overrides;
 pub use patterns::Patterns;
 pub use quote::Quoted;

@@ -5,7 +5,7 @@ use super::source::{Source, sources};
 
 /// A folder of `src` and the modules that it may name. Those that end in `::` stand for what is
 /// below them.
-const MAY_KNOW: [(&str, &[&str]); 11] = [
+const MAY_KNOW: [(&str, &[&str]); 12] = [
     ("metric", &[]),
     // A plain value, which clocks hand out.
     ("system", &["metric::Timestamp"]),
@@ -14,7 +14,8 @@ const MAY_KNOW: [(&str, &[&str]); 11] = [
     // Options that many plugins share are read here, and what they come to is the client's.
     ("plugin", &["metric", "system", "http"]),
     ("process", &["plugin", "metric", "system"]),
-    ("plugins", &["plugin", "metric", "system", "kafka", "http", "process"]),
+    ("socket", &["plugin", "metric", "system", "http"]),
+    ("plugins", &["plugin", "metric", "system", "kafka", "http", "process", "socket"]),
     ("agent", &["plugin", "metric", "system"]),
     ("config", &["plugin", "plugins", "agent", "metric", "system", "http"]),
     (

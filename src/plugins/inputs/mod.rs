@@ -21,6 +21,8 @@ pub mod nstat;
 pub mod processes;
 pub mod procstat;
 pub mod prometheus;
+pub mod socket_listener;
+pub mod statsd;
 pub mod swap;
 pub mod system;
 pub mod tail;
@@ -51,6 +53,8 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &processes::PLUGIN,
     &procstat::PLUGIN,
     &prometheus::PLUGIN,
+    &socket_listener::PLUGIN,
+    &statsd::PLUGIN,
     &swap::PLUGIN,
     &system::PLUGIN,
     &tail::PLUGIN,

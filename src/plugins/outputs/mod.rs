@@ -8,6 +8,7 @@ pub mod http;
 pub mod influxdb;
 pub mod influxdb_v2;
 pub mod kafka;
+pub mod socket_writer;
 
 use crate::plugin::{Declaration, Output};
 
@@ -21,4 +22,5 @@ pub static ALL: &[&Declaration<dyn Output>] = &[
     &influxdb::PLUGIN,
     &influxdb_v2::PLUGIN,
     &kafka::PLUGIN,
+    &socket_writer::PLUGIN,
 ];
