@@ -1,6 +1,7 @@
 //! Formats that metrics come in.
 
 pub mod csv;
+pub mod grok;
 pub mod influx;
 pub mod json;
 pub mod json_v2;
@@ -13,6 +14,7 @@ use crate::plugin::{Declaration, Parser};
 /// Every parser, sorted by name.
 pub static ALL: &[&Declaration<dyn Parser>] = &[
     &csv::PLUGIN,
+    &grok::PLUGIN,
     &influx::PLUGIN,
     &json::PLUGIN,
     &json_v2::PLUGIN,

@@ -3,6 +3,8 @@
 //! The order of steps is that of the original, since it shows: what an object holds behind an array
 //! is combined with each element, while an object in an object takes the place of what came before.
 
+use std::collections::HashMap;
+
 use compact_str::CompactString;
 
 use super::config::{FieldType, ObjectRules, PathRule, Role};
@@ -41,6 +43,20 @@ pub(super) struct Expansion<'e> {
     pub(super) object: Option<&'e ObjectRules>,
     /// What was found of the object's parts by path.
     pub(super) parts: &'e [(&'e PathRule, Role, Found<'e>)],
+    /// Which of the parts is, or has an element, at a place; the first of several counts.
+    pub(super) places: HashMap<i64, usize>,
+}
+
+/// The places of parts and of their elements.
+pub(super) fn places(parts: &[(&PathRule, Role, Found<'_>)]) -> HashMap<i64, usize> {
+    let mut places = HashMap::new();
+    for (at, (_, _, found)) in parts.iter().enumerate() {
+        places.entry(found.index as i64).or_insert(at);
+        for index in found.indexes.iter().flatten() {
+            places.entry(*index as i64).or_insert(at);
+        }
+    }
+    places
 }
 
 impl<'n> Node<'n> {
@@ -111,14 +127,16 @@ impl Expansion<'_> {
                 self.expand(element, drafts)
             };
             match made {
-                Ok(made) => places.extend(made),
+                Ok(made) => {
+                    if is_object {
+                        made.iter().for_each(|place| drafts.merge(node.draft, *place));
+                    }
+                    places.extend(made);
+                }
                 Err(error) => {
                     self.document.log.error(error);
                     break;
                 }
-            }
-            if is_object {
-                places.iter().for_each(|place| drafts.merge(node.draft, *place));
             }
         }
         places
@@ -211,11 +229,7 @@ impl Expansion<'_> {
 
     /// The part by path that is, or has an element, at this place.
     fn part_at(&self, index: i64) -> Option<usize> {
-        let is_here = |place: usize| place as i64 == index;
-        self.parts.iter().position(|(_, _, found)| {
-            is_here(found.index)
-                || found.indexes.as_ref().is_some_and(|all| all.iter().any(|at| is_here(*at)))
-        })
+        self.places.get(&index).copied()
     }
 
     /// Whether a key is among those that are asked for.

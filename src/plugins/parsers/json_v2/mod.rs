@@ -8,6 +8,7 @@ mod convert;
 mod expand;
 mod metrics;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use compact_str::CompactString;
@@ -208,7 +209,8 @@ impl Document<'_> {
                 indexes: found.indexes.as_deref(),
                 raw: &found.raw,
             };
-            let expansion = Expansion { document: self, object: None, parts: &[] };
+            let expansion =
+                Expansion { document: self, object: None, parts: &[], places: HashMap::new() };
             let new = expansion.expand(node, drafts)?;
             places = Some(match places {
                 None => new,
@@ -243,7 +245,9 @@ impl Document<'_> {
             indexes: found.indexes.as_deref(),
             raw: &found.raw,
         };
-        Expansion { document: self, object: Some(rules), parts: &parts }.expand(node, drafts)
+        let places = expand::places(&parts);
+        Expansion { document: self, object: Some(rules), parts: &parts, places }
+            .expand(node, drafts)
     }
 }
 

@@ -201,7 +201,6 @@ impl<'t> Reader<'t> {
             let after = self.cursor.byte()?;
             if after == b'=' {
                 self.cursor.advance();
-                let named = named.ok_or_else(|| self.cursor.error(Fault::NoName))?;
                 self.label(named, label, &mut labelled)?;
             } else if !is_name_inside {
                 return Err(self.cursor.error(Fault::NoEquals(self.cursor.char())));
@@ -221,7 +220,7 @@ impl<'t> Reader<'t> {
     /// Reads a label from behind its equals sign to the comma or brace behind it.
     fn label(
         &mut self,
-        named: Named,
+        named: Option<Named>,
         label: Cow<'t, str>,
         labelled: &mut Labelled<'t>,
     ) -> Read<()> {
@@ -230,10 +229,10 @@ impl<'t> Reader<'t> {
             Cow::Borrowed(label) if is_name(label) && !label.contains(':') => label,
             label => return Err(self.cursor.error(Fault::LabelName(label.into_owned()))),
         };
-        let point_label =
-            self.families[named.family].kind.and_then(Kind::point_label).filter(|l| *l == label);
+        let kind = named.and_then(|named| self.families[named.family].kind);
+        let point_label = kind.and_then(Kind::point_label).filter(|point| *point == label);
         if labelled.labels.iter().any(|(known, _)| *known == label) {
-            return Err(self.cursor.error(Fault::DoubleLabel(self.name_of(Some(named)))));
+            return Err(self.cursor.error(Fault::DoubleLabel(self.name_of(named))));
         }
         self.cursor.skip_blanks();
         if self.cursor.byte()? != b'"' {
