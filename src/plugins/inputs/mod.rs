@@ -6,6 +6,7 @@ pub mod file;
 pub mod mem;
 pub mod mock;
 pub mod procstat;
+pub mod systemd_units;
 pub mod tail;
 
 use crate::plugin::{Declaration, Input};
@@ -18,5 +19,6 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &mem::PLUGIN,
     &mock::PLUGIN,
     &procstat::PLUGIN,
+    &systemd_units::PLUGIN,
     &tail::PLUGIN,
 ];
