@@ -25,6 +25,7 @@ pub mod socket_listener;
 pub mod statsd;
 pub mod swap;
 pub mod system;
+pub mod systemd_units;
 pub mod tail;
 pub mod temp;
 
@@ -57,6 +58,7 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &statsd::PLUGIN,
     &swap::PLUGIN,
     &system::PLUGIN,
+    &systemd_units::PLUGIN,
     &tail::PLUGIN,
     &temp::PLUGIN,
 ];
