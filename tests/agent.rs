@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::iter;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
 
@@ -316,6 +318,65 @@ fn usr1_writes_what_waits() {
         fs::read_to_string(&out).ok().filter(|text| !text.is_empty())
     });
     assert_eq!(agent.stop(LIMIT).status.code(), Some(0));
+}
+
+#[test]
+fn the_service_manager_hears_of_start_reload_and_end() {
+    let folder = folder(&format!("{EVERY_SECOND}{COUNTER}[[outputs.discard]]\n"));
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    let hear = || {
+        let mut message = [0; 200];
+        let length = socket.recv(&mut message).unwrap();
+        String::from_utf8(message[..length].to_vec()).unwrap()
+    };
+    let agent = agent(&folder).env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "200000").start();
+    assert_eq!(hear(), "READY=1\nSTATUS=");
+    assert_eq!(hear(), "WATCHDOG=1");
+    assert_eq!(hear(), "WATCHDOG=1", "it goes on");
+    let hear_next = || iter::repeat_with(hear).find(|message| message != "WATCHDOG=1").unwrap();
+    agent.signal(Signal::HUP);
+    assert_eq!(hear_next(), "RELOADING=1");
+    assert_eq!(hear_next(), "READY=1\nSTATUS=");
+    configure(folder.path(), "[[inputs.nosuch]]\n");
+    agent.signal(Signal::HUP);
+    assert!(hear_next().starts_with("READY=1\nSTATUS=The configuration was refused"));
+    agent.signal(Signal::TERM);
+    assert_eq!(hear_next(), "STOPPING=1");
+    assert_eq!(agent.wait_for_end(LIMIT).status.code(), Some(0));
+}
+
+#[test]
+fn quit_prints_what_everything_does_even_while_an_input_hangs() {
+    let fifo = "[[inputs.exec]]\n  commands = [\"sh -c 'touch begun; read line < fifo'\"]\n  \
+                timeout = \"1h\"\n  data_format = \"influx\"\n";
+    let folder = folder(&format!("{EVERY_SECOND}{fifo}[[outputs.discard]]\n"));
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        folder.path().join("fifo"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    let agent = agent(&folder).start();
+    wait_for("the gather", LIMIT, || folder.path().join("begun").exists().then_some(()));
+    agent.signal(Signal::QUIT);
+    let ended = agent.wait_for_end(LIMIT);
+    // The program that hangs is let go.
+    fs::write(folder.path().join("fifo"), "").unwrap();
+    assert_eq!(ended.status.code(), Some(2));
+    for part in [
+        "SIGQUIT: the state of process ",
+        " signals: ",
+        " inputs.exec: ",
+        "\n  inputs.exec: gathers, for ",
+        "\n  outputs.discard: waits for its time\n",
+        "\n  internal_write,output=discard buffer_limit=10000\n",
+    ] {
+        assert!(ended.stderr.contains(part), "{part:?} in {}", ended.stderr);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod layers;
 mod licences;
+mod packages;
 mod plugins;
 mod source;
 

@@ -4,6 +4,7 @@
 //! threads. Pure parts stand alone: [`schedule`] knows when rounds are due, [`filter`] what
 //! passes, [`buffer`] what waits.
 
+pub mod activity;
 pub mod buffer;
 mod chance;
 pub mod filter;

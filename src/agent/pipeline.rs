@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::activity::Activity;
 use super::input_thread::{Crew, Member, Rounds};
 use super::intake::{Fanout, Intake};
 use super::junction::{Destination, Junction};
@@ -88,6 +89,7 @@ pub struct Pipeline {
     watch: Option<Thread>,
     finished: Receiver<()>,
     state_file: Option<StateFile>,
+    activity: Activity,
 }
 
 impl Pipeline {
@@ -153,13 +155,13 @@ impl Pipeline {
             }
         };
         let inputs = startup::start_inputs(plan.inputs, &intake, daemon, system)?;
-        let mut watched = Vec::new();
+        let mut watched_outputs = Vec::new();
 
         let (remaining_sender, remaining) = bounded(outputs.len());
         let mut flush = Vec::new();
         for output in outputs {
             let watch = watched_output(&output);
-            watched.push(watch.clone());
+            watched_outputs.push(watch.clone());
             let (flush_sender, flush_receiver) = bounded(1);
             flush.push(flush_sender);
             let (stopped, remaining) = (outputs_stopped.clone(), remaining_sender.clone());
@@ -177,8 +179,12 @@ impl Pipeline {
             .into_iter()
             .map(|input| Member { watch: watched_input(&input), input })
             .collect();
-        watched.extend(members.iter().map(|member| member.watch.clone()));
-        for crew in Crew::divide(members) {
+        let crews = Crew::divide(members);
+        let watches = |crew: &Crew| crew.members.iter().map(|each| each.watch.clone()).collect();
+        let watched_inputs: Vec<Vec<_>> = crews.iter().map(watches).collect();
+        let watched: Vec<_> =
+            watched_outputs.iter().chain(watched_inputs.iter().flatten()).cloned().collect();
+        for crew in crews {
             let (stopped, intake, system) = (stopped.clone(), intake.clone(), system.clone());
             let finished = finished_sender.clone();
             input_threads.push(spawn(&crew.name, move || {
@@ -202,7 +208,13 @@ impl Pipeline {
             watch: Some(watch),
             finished,
             state_file,
+            activity: Activity::new(watched_inputs, watched_outputs),
         })
+    }
+
+    /// What its inputs and outputs are doing, for as long as anybody wants to know.
+    pub fn activity(&self) -> Activity {
+        self.activity.clone()
     }
 
     /// Closes when all inputs have ended by themselves, as they do after a single round.
@@ -263,7 +275,7 @@ fn watched_input(input: &RunningInput) -> Arc<Watched> {
     let shown = format_duration(i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX));
     let timeouts = input.gather_timeouts();
     let look_every = if input.is_brief() { BRIEF_LOOK.max(interval) } else { interval };
-    Watched::new(interval, look_every, move || {
+    Watched::new(input.log.name(), interval, look_every, move || {
         timeouts.add(1);
         log.warn(format_args!(
             "Collection took longer than expected; not complete after interval of {shown}"
@@ -274,7 +286,7 @@ fn watched_input(input: &RunningInput) -> Arc<Watched> {
 fn watched_output(output: &RunningOutput) -> Arc<Watched> {
     let name = output.log.name().to_owned();
     let interval = output.flushing.interval;
-    Watched::new(interval, interval, move || {
+    Watched::new(output.log.name(), interval, interval, move || {
         log::warn!(target: "agent", "[{name:?}] did not complete within its flush interval");
     })
 }

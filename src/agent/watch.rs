@@ -1,6 +1,6 @@
 //! Notices work that takes longer than its interval, while it is still going on.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
@@ -12,6 +12,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// What is being watched: one input's gather or one output's flush.
 pub(super) struct Watched {
+    /// Whose work it is, such as `inputs.cpu`.
+    name: String,
     /// How long it may take before it is worth a word, and between words.
     interval: Duration,
     /// How often to look whether it takes that long; at least the interval.
@@ -19,6 +21,17 @@ pub(super) struct Watched {
     /// The word.
     warn: Box<dyn Fn() + Send + Sync>,
     state: Mutex<Option<Running>>,
+}
+
+/// Whether work is going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    /// None is.
+    None,
+    /// It is, for this long.
+    For(Duration),
+    /// It begins or ends right now, or is being warned about.
+    Unknown,
 }
 
 #[derive(Clone, Copy)]
@@ -30,11 +43,28 @@ struct Running {
 impl Watched {
     /// Makes a piece of work to watch; `warn` is called once for every full `interval` it takes.
     pub(super) fn new(
+        name: impl Into<String>,
         interval: Duration,
         look_every: Duration,
         warn: impl Fn() + Send + Sync + 'static,
     ) -> Arc<Watched> {
-        Arc::new(Watched { interval, look_every, warn: Box::new(warn), state: Mutex::new(None) })
+        let (name, warn) = (name.into(), Box::new(warn));
+        Arc::new(Watched { name, interval, look_every, warn, state: Mutex::new(None) })
+    }
+
+    /// Whose work it is.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is going on; never waits.
+    pub(super) fn work(&self, now: Duration) -> Work {
+        let state = match self.state.try_lock() {
+            Ok(state) => *state,
+            Err(TryLockError::Poisoned(state)) => *state.into_inner(),
+            Err(TryLockError::WouldBlock) => return Work::Unknown,
+        };
+        state.map_or(Work::None, |running| Work::For(now.saturating_sub(running.since)))
     }
 
     /// Does the work under watch.
@@ -92,7 +122,7 @@ mod tests {
     fn work_is_warned_about_once_for_every_interval_it_takes() {
         let warned = Arc::new(AtomicUsize::new(0));
         let counter = warned.clone();
-        let watched = Watched::new(TEN, TEN, move || {
+        let watched = Watched::new("inputs.cpu", TEN, TEN, move || {
             counter.fetch_add(1, Ordering::Relaxed);
         });
         let clock = FakeClock::at(Timestamp::EPOCH);

@@ -5,3 +5,5 @@ pub mod flags;
 pub mod logging;
 pub mod signals;
 pub mod sink;
+pub mod state_report;
+pub mod systemd;

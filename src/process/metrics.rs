@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use crate::metric::Metric;
-use crate::plugin::{Parser, PluginError};
+use crate::plugin::{NotEnoughData, Parser, PluginError};
 
 /// The smallest buffer that options can ask for.
 const LEAST_BUFFER_BYTES: usize = 16;
@@ -40,6 +40,8 @@ pub fn for_each_piece(
             match parser.parse(&held[done..done + length]) {
                 Ok(parsed) if parsed.is_empty() => take(Parsed::Nothing),
                 Ok(mut parsed) => metrics.append(&mut parsed),
+                // The parser wants more pieces first.
+                Err(error) if error.is::<NotEnoughData>() => {}
                 Err(error) => take(Parsed::Error(error)),
             }
             done += length;

@@ -209,7 +209,7 @@ pub const PROGRAM: Program = Program {
         ),
     ],
     after_help: "Flags take one dash or two. Signals: SIGTERM and SIGINT write what waits and end, SIGHUP reads the \
-configuration again, SIGUSR1 writes what waits.\n\nExit codes: 0 after a normal end, 1 after an error; with --test and \
+configuration again, SIGUSR1 writes what waits, SIGQUIT prints what each thread does and ends with 2.\n\nExit codes: 0 after a normal end, 1 after an error; with --test and \
 --once also if an input failed or metrics could not be written. A second SIGTERM or SIGINT ends at once with 128 + signal.\n\n\
 Examples:\n  metric-agent --config telegraf.conf --test        look at what would be sent\n  \
 metric-agent --config telegraf.conf               run\n  metric-agent --input-filter cpu:mem --output-filter kafka config > telegraf.conf\n  \

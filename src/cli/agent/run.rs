@@ -1,6 +1,7 @@
 //! Running a configuration until a signal or a single round ends it.
 
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,9 +12,11 @@ use super::load;
 use super::pidfile::Pidfile;
 use super::watch::ConfigWatch;
 use super::{Arguments, CliError, RunMode};
+use crate::agent::activity::Activity;
 use crate::agent::pipeline::{Ended, Mode, Pipeline};
 use crate::agent::startup::StartupError;
 use crate::cli::signals::{Signal, Signals};
+use crate::cli::systemd::ServiceManager;
 use crate::config::Loaded;
 use crate::metric::Metric;
 use crate::plugin::{Serializer, Statistics};
@@ -52,9 +55,14 @@ pub(super) fn run(
         (Some(path), RunMode::Daemon) => write_pidfile(path),
         _ => None,
     };
+    let manager = ServiceManager::from_environment();
+    let outside = Outside { arguments, system, signals, statistics, watch, manager };
     let mut unwritten = Vec::new();
     loop {
         announce(arguments, &loaded);
+        // Before the outputs connect, as with Telegraf: a host whose Kafka is away is to come up.
+        outside.manager.ready();
+        outside.report_state(Activity::default());
         let mode = mode(arguments);
         let started = Pipeline::start(loaded.plan, mode, unwritten, system, &signals.stopping);
         let pipeline = match started {
@@ -63,7 +71,12 @@ pub(super) fn run(
             Err(StartupError::Stopped) if arguments.mode == RunMode::Daemon => return Ok(()),
             Err(error) => return Err(CliError::Run(error)),
         };
-        let end = wait(&pipeline, arguments, system, &statistics, signals, &watch);
+        outside.report_state(pipeline.activity());
+        let end = outside.wait(&pipeline);
+        match end {
+            End::Reloaded(_) => outside.manager.reloading(),
+            End::Stopped | End::Finished => outside.manager.stopping(),
+        }
         let ended = pipeline.stop();
         match end {
             End::Reloaded(next) => {
@@ -73,7 +86,7 @@ pub(super) fn run(
                 unwritten = ended.unwritten;
             }
             End::Stopped | End::Finished => {
-                return finish(arguments, &ended, &statistics);
+                return finish(arguments, &ended, &outside.statistics);
             }
         }
     }
@@ -139,35 +152,78 @@ impl Printer {
     }
 }
 
-/// Waits for what ends the pipeline.
-fn wait(
-    pipeline: &Pipeline,
-    arguments: &Arguments,
-    system: &System,
-    statistics: &Statistics,
-    signals: &Signals,
-    watch: &ConfigWatch,
-) -> End {
-    loop {
-        let signal = select! {
-            recv(pipeline.finished()) -> _ => return End::Finished,
-            recv(signals.received) -> signal => signal,
-            recv(watch.changed) -> changed => changed.map(|()| Signal::Reload),
-        };
-        match signal {
-            Ok(Signal::Stop) | Err(RecvError) => return End::Stopped,
-            Ok(Signal::Flush) => pipeline.flush(),
-            Ok(Signal::Reload) => match load::load(arguments, system, statistics) {
-                Ok(loaded) => return End::Reloaded(Box::new(loaded)),
-                Err(error) => {
-                    error.log();
-                    log::error!(
-                        target: "",
-                        "The configuration was not reloaded; the one before keeps running"
-                    );
+/// What a running pipeline is watched with, and by whom.
+struct Outside<'a> {
+    arguments: &'a Arguments,
+    system: &'a System,
+    signals: &'a Signals,
+    statistics: Statistics,
+    watch: ConfigWatch,
+    manager: ServiceManager,
+}
+
+impl Outside<'_> {
+    /// Waits for what ends the pipeline.
+    fn wait(&self, pipeline: &Pipeline) -> End {
+        let clock = self.system.clock.as_ref();
+        let mut sign_due = self.manager.sign_due(clock);
+        loop {
+            let signal = select! {
+                recv(pipeline.finished()) -> _ => return End::Finished,
+                recv(self.signals.received) -> signal => signal,
+                recv(self.watch.changed) -> changed => changed.map(|()| Signal::Reload),
+                recv(sign_due) -> _ => {
+                    self.give_sign(&pipeline.activity());
+                    sign_due = self.manager.sign_due(clock);
+                    continue;
                 }
-            },
+            };
+            match signal {
+                Ok(Signal::Stop) | Err(RecvError) => return End::Stopped,
+                Ok(Signal::Flush) => pipeline.flush(),
+                Ok(Signal::Reload) => {
+                    match load::load(self.arguments, self.system, &self.statistics) {
+                        Ok(loaded) => return End::Reloaded(Box::new(loaded)),
+                        Err(error) => {
+                            error.log();
+                            log::error!(
+                                target: "",
+                                "The configuration was not reloaded; the one before keeps running"
+                            );
+                            self.manager.reload_refused();
+                        }
+                    }
+                }
+            }
         }
+    }
+
+    /// Lets the service manager know that the agent works, unless none of its inputs gets on.
+    fn give_sign(&self, activity: &Activity) {
+        let limit = self.manager.patience().unwrap_or(Duration::MAX);
+        if !activity.is_stuck(self.system.clock.elapsed(), limit) {
+            self.manager.alive();
+        }
+    }
+
+    /// Lets SIGQUIT tell what the plugins do, and all that the agent counts about itself.
+    fn report_state(&self, activity: Activity) {
+        let (clock, statistics) = (self.system.clock.clone(), self.statistics.clone());
+        self.signals.report.set(move || {
+            let now = clock.elapsed();
+            let mut text = format!("\nrunning for {now:.3?}; work:\n");
+            activity.describe(now).lines().for_each(|line| {
+                let _ = writeln!(text, "  {line}");
+            });
+            text.push_str("\nstatistics:\n");
+            for each in statistics.all() {
+                let tags = each.tags.iter().map(|(key, value)| format!(",{key}={value}"));
+                let tags: String = tags.collect();
+                let (name, field, number) = (each.measurement, each.field, each.number.take());
+                let _ = writeln!(text, "  internal_{name}{tags} {field}={number}");
+            }
+            text
+        });
     }
 }
 

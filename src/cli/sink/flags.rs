@@ -121,7 +121,8 @@ pub const PROGRAM: Program = Program {
     ],
     after_help: "Each record becomes one line: its value as it came, with a line end unless it has one. A value of several lines \
 stays those lines; a record without a value becomes an empty line.\n\nSIGTERM and SIGINT write and commit what was read, leave the \
-group and end; a second one ends at once with 128 + signal.\n\nExit codes: 0 after a normal end, 1 after an error or if records that \
+group and end; a second one ends at once with 128 + signal. SIGQUIT \
+prints what each thread does and ends with 2.\n\nExit codes: 0 after a normal end, 1 after an error or if records that \
 were read could not be written (they are not committed, and are read again).\n\nExamples:\n  \
 metric-sink --threads 5                                     the tutorial's consumer, here\n  \
 metric-sink -b kafka1:9092,kafka2:9092 --output-dir /data   another cluster and folder\n  \

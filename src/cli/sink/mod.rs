@@ -16,6 +16,7 @@ use log::LevelFilter;
 use crate::cli::flags::{Parsed, Stop};
 use crate::cli::logging;
 use crate::cli::signals::{Signal, Signals};
+use crate::cli::systemd::ServiceManager;
 use crate::kafka::EmbeddedError;
 use crate::sink::progress::{Bytes, ThreadProgress, Totals};
 use crate::sink::settings::Settings;
@@ -117,7 +118,16 @@ fn run(parsed: &Parsed, signals: io::Result<Signals>, system: &System) -> Result
     let (stop, stopped) = bounded(0);
     let sink = Sink::start(settings, system, &stopped)?;
     let n_threads = sink.progress.len();
-    let mut ends = watch(&sink, &signals, live, report_interval, system);
+    let manager = ServiceManager::from_environment();
+    manager.ready();
+    let progress = sink.progress.clone();
+    signals.report.set(move || {
+        let lines =
+            summary(&progress).into_iter().map(|(name, line)| format!("  {name}: {line}\n"));
+        lines.fold("\nprogress:\n".to_owned(), |text, line| text + &line)
+    });
+    let mut ends = watch(&sink, &signals, live, report_interval, system, &manager);
+    manager.stopping();
     drop(stop);
     wait_for_ends(&sink.ended, n_threads, &mut ends, system);
     summarize(&sink.progress);
@@ -153,10 +163,13 @@ fn watch(
     report: Report,
     interval: Duration,
     system: &System,
+    manager: &ServiceManager,
 ) -> Vec<ThreadEnd> {
     let clock = system.clock.as_ref();
     let mut before = Totals::default();
     let mut last = clock.elapsed();
+    let mut report_due = clock.after(interval);
+    let mut sign_due = manager.sign_due(clock);
     logging::set_live_line(report == Report::LiveLine);
     let ends = loop {
         select! {
@@ -172,7 +185,12 @@ fn watch(
                 ends.iter().for_each(log_end);
                 break ends;
             }
-            recv(clock.after(interval)) -> _ => {
+            recv(sign_due) -> _ => {
+                manager.alive();
+                sign_due = manager.sign_due(clock);
+            }
+            recv(report_due) -> _ => {
+                report_due = clock.after(interval);
                 let now = clock.elapsed();
                 let totals = totals(&sink.progress);
                 let line = totals.line(&before, now.saturating_sub(last));
@@ -221,7 +239,14 @@ fn log_end(end: &ThreadEnd) {
 
 /// Says what every thread has written and where each partition stands.
 fn summarize(threads: &[(String, Arc<ThreadProgress>)]) {
-    for (name, progress) in threads {
+    for (name, line) in summary(threads) {
+        log::info!(target: &name, "{line}");
+    }
+}
+
+/// A line for each thread, and one without a name for all of them.
+fn summary(threads: &[(String, Arc<ThreadProgress>)]) -> Vec<(String, String)> {
+    let line = |(name, progress): &(String, Arc<ThreadProgress>)| {
         let (records, bytes) = progress.written();
         let partitions: Vec<_> = progress
             .partitions()
@@ -233,8 +258,11 @@ fn summarize(threads: &[(String, Arc<ThreadProgress>)]) {
             .collect();
         let partitions =
             if partitions.is_empty() { "no partition".to_owned() } else { partitions.join(", ") };
-        log::info!(target: name, "{records} records, {}; {partitions}", Bytes(bytes));
-    }
-    let totals = totals(threads);
-    log::info!(target: "", "{} records, {} in all; lag {}", totals.records, Bytes(totals.bytes), totals.lag);
+        (name.clone(), format!("{records} records, {}; {partitions}", Bytes(bytes)))
+    };
+    let mut lines: Vec<_> = threads.iter().map(line).collect();
+    let Totals { records, bytes, lag, .. } = totals(threads);
+    let all = format!("{records} records, {} in all; lag {lag}", Bytes(bytes));
+    lines.push((String::new(), all));
+    lines
 }

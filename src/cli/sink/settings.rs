@@ -330,6 +330,14 @@ mod tests {
     }
 
     #[test]
+    fn the_packages_settings_are_the_defaults_with_a_folder_of_their_own() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/metric-sink.toml");
+        let packaged = parse(&["--config", path]).unwrap();
+        let expected = parse(&["--output-dir", "/var/lib/metric-sink"]).unwrap();
+        assert_eq!(format!("{packaged:?}"), format!("{expected:?}"));
+    }
+
+    #[test]
     fn flags_are_read_by_type() {
         let settings = parse(&[
             "-b",

@@ -1,9 +1,9 @@
 //! The settings of the input.
 
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::finder::PidFinder;
+use crate::plugin::go::Regex;
 use crate::plugin::{BuildError, Patterns, Quoted};
 
 /// The settings of the input.

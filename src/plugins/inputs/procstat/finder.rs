@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::command::{
@@ -15,6 +14,7 @@ use super::group::Group;
 use super::process::Reader;
 use super::users::Users;
 use crate::plugin::Quoted;
+use crate::plugin::go::{Regex, RegexError};
 use crate::system::{ErrorWords, Glob, Host, Root};
 
 /// How processes are found.
@@ -77,7 +77,7 @@ pub enum FindError {
     Command(#[from] CommandError),
     /// A regular expression is malformed.
     #[error(transparent)]
-    Regex(#[from] regex::Error),
+    Regex(#[from] RegexError),
     /// There is no such thing here.
     #[error("os not supporting win_service option")]
     Windows,

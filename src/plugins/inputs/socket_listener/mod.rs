@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::plugin::http_options::ServerTlsOptions;
 use crate::plugin::{
-    Accumulator, Build, BuildError, Context, Declaration, Input, Parser, PluginError,
-    ServiceAccumulator, StartError,
+    Accumulator, Build, BuildError, Context, Declaration, Input, NotEnoughData, Parser,
+    PluginError, ServiceAccumulator, StartError,
 };
 use crate::socket::{ListenSettings, Listening, Receiver};
 
@@ -68,6 +68,8 @@ impl Receiver for Messages {
             Ok(mut metrics) => {
                 self.accumulator.add_all(&mut metrics);
             }
+            // The parser wants more messages first.
+            Err(error) if error.is::<NotEnoughData>() => {}
             Err(error) => self.accumulator.report(error),
         }
     }

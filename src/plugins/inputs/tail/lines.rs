@@ -5,7 +5,7 @@ use crossbeam_channel::{Receiver, TryRecvError};
 use super::ansi;
 use super::slots::Slots;
 use crate::metric::Metric;
-use crate::plugin::{Parser, PluginLog, Quoted, ServiceAccumulator};
+use crate::plugin::{NotEnoughData, Parser, PluginLog, Quoted, ServiceAccumulator};
 
 /// How many metrics are handed over at once.
 const HAND_OVER_AT: usize = 1_000;
@@ -42,6 +42,8 @@ impl Lines {
         };
         let metrics = match parser.parse(text) {
             Ok(metrics) => metrics,
+            // The parser wants more lines first.
+            Err(error) if error.is::<NotEnoughData>() => return,
             Err(error) => {
                 self.log.error(format_args!(
                     "Malformed log line in {}: [{}]: {error}",
