@@ -13,6 +13,7 @@ mod context;
 mod declaration;
 mod deprecation;
 mod error;
+pub mod exposition;
 pub mod glob;
 pub mod go;
 pub mod http_options;

@@ -29,6 +29,7 @@ pub struct ServerTlsSettings {
 }
 
 /// Encrypts connections that come in.
+#[derive(Clone)]
 pub struct ServerTls {
     context: SslContext,
 }

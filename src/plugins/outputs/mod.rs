@@ -8,6 +8,7 @@ pub mod http;
 pub mod influxdb;
 pub mod influxdb_v2;
 pub mod kafka;
+pub mod prometheus_client;
 pub mod socket_writer;
 
 use crate::plugin::{Declaration, Output};
@@ -22,5 +23,6 @@ pub static ALL: &[&Declaration<dyn Output>] = &[
     &influxdb::PLUGIN,
     &influxdb_v2::PLUGIN,
     &kafka::PLUGIN,
+    &prometheus_client::PLUGIN,
     &socket_writer::PLUGIN,
 ];

@@ -1,8 +1,9 @@
-//! The samples of a batch, brought together by family and labels.
+//! Samples, brought together by family and labels.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::time::Duration;
 
 use compact_str::CompactString;
 
@@ -10,13 +11,15 @@ use crate::metric::{Timestamp, ValueType};
 
 /// A label of a series.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Label {
-    pub(super) name: CompactString,
-    pub(super) value: CompactString,
+pub struct Label {
+    /// Its name, in which there are only characters that it may have.
+    pub name: CompactString,
+    /// Its value.
+    pub value: CompactString,
 }
 
 /// The labels of a series, shared by all fields of a metric.
-pub(super) type Labels = Arc<[Label]>;
+pub type Labels = Arc<[Label]>;
 
 /// What one field says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,38 +32,53 @@ pub(super) enum Sample {
 }
 
 /// The series of one name and type.
-pub(super) struct Family {
-    pub(super) name: CompactString,
-    pub(super) value_type: ValueType,
-    pub(super) series: Vec<Series>,
+pub struct Family {
+    /// Its name, in which there are only characters that it may have.
+    pub name: CompactString,
+    /// What its series are.
+    pub value_type: ValueType,
+    /// Its series.
+    pub series: Vec<Series>,
     places: HashMap<Labels, usize>,
 }
 
 /// What is known under one set of labels.
-pub(super) struct Series {
-    pub(super) labels: Labels,
-    pub(super) time: Timestamp,
-    pub(super) measured: Measured,
+pub struct Series {
+    /// The labels.
+    pub labels: Labels,
+    /// When it was measured.
+    pub time: Timestamp,
+    /// When it came, in elapsed time of some clock.
+    pub came: Duration,
+    /// What was measured.
+    pub measured: Measured,
 }
 
-pub(super) enum Measured {
+/// What was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Measured {
+    /// A number.
     Single(f64),
+    /// A histogram or summary.
     Distribution(Distribution),
 }
 
 /// A histogram or summary.
-#[derive(Default)]
-pub(super) struct Distribution {
-    pub(super) count: u64,
-    pub(super) sum: f64,
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Distribution {
+    /// How many values there were.
+    pub count: u64,
+    /// What they come to together.
+    pub sum: f64,
     /// Upper bounds or quantiles, and the value of each.
-    pub(super) points: Vec<(f64, f64)>,
+    pub points: Vec<(f64, f64)>,
 }
 
 /// All families, in the order they came.
 #[derive(Default)]
-pub(super) struct Collection {
-    pub(super) families: Vec<Family>,
+pub struct Collection {
+    /// The families.
+    pub families: Vec<Family>,
     places: HashMap<(CompactString, ValueType), usize>,
 }
 
@@ -68,10 +86,10 @@ impl Collection {
     /// Takes a sample in; one that is older than what is there is passed over.
     pub(super) fn add(
         &mut self,
-        name: CompactString,
-        value_type: ValueType,
+        (name, value_type): (CompactString, ValueType),
         labels: &Labels,
         time: Timestamp,
+        came: Duration,
         sample: Sample,
     ) {
         let is_single = matches!(sample, Sample::Single(_));
@@ -97,7 +115,7 @@ impl Collection {
                 if time < series.time {
                     return;
                 }
-                series.time = time;
+                (series.time, series.came) = (time, came);
                 series
             }
             Entry::Vacant(free) => {
@@ -106,7 +124,7 @@ impl Collection {
                     Sample::Single(value) => Measured::Single(value),
                     _ => Measured::Distribution(Distribution::default()),
                 };
-                family.series.push(Series { labels: labels.clone(), time, measured });
+                family.series.push(Series { labels: labels.clone(), time, came, measured });
                 &mut family.series[place]
             }
         };
@@ -114,13 +132,32 @@ impl Collection {
     }
 
     /// Sorts families by name and series by labels, fewer ones first.
-    pub(super) fn sort(&mut self) {
+    pub fn sort(&mut self) {
         self.families
             .sort_by(|a, b| a.name.cmp(&b.name).then(rank(a.value_type).cmp(&rank(b.value_type))));
         for family in &mut self.families {
             family.series.sort_by(|a, b| {
                 a.labels.len().cmp(&b.labels.len()).then_with(|| a.labels.cmp(&b.labels))
             });
+        }
+    }
+
+    /// Forgets the series that came before `oldest`, and families without any.
+    pub fn forget_before(&mut self, oldest: Duration) {
+        let is_old = |series: &Series| series.came < oldest;
+        let mut is_empty = false;
+        for family in &mut self.families {
+            if family.series.iter().any(is_old) {
+                family.series.retain(|series| !is_old(series));
+                let places = family.series.iter().enumerate();
+                family.places = places.map(|(at, series)| (series.labels.clone(), at)).collect();
+                is_empty |= family.series.is_empty();
+            }
+        }
+        if is_empty {
+            self.families.retain(|family| !family.series.is_empty());
+            let places = self.families.iter().enumerate();
+            self.places = places.map(|(at, f)| ((f.name.clone(), f.value_type), at)).collect();
         }
     }
 }
@@ -162,5 +199,42 @@ impl Distribution {
             Some((_, known)) => *known = value,
             None => self.points.push((at, value)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_old_is_forgotten_and_the_rest_is_found_again() {
+        let mut collection = Collection::default();
+        let add = |collection: &mut Collection, name: &str, label: &str, second| {
+            let labels = Labels::from([Label { name: "l".into(), value: label.into() }]);
+            let family = (CompactString::from(name), ValueType::Gauge);
+            let sample = Sample::Single(second as f64);
+            let came = Duration::from_secs(second);
+            collection.add(family, &labels, Timestamp::EPOCH, came, sample);
+        };
+        for (name, label, second) in [("a", "1", 1), ("b", "1", 1), ("b", "2", 2), ("c", "1", 2)] {
+            add(&mut collection, name, label, second);
+        }
+        collection.forget_before(Duration::from_secs(2));
+        for name in ["b", "c"] {
+            add(&mut collection, name, if name == "b" { "2" } else { "1" }, 3);
+        }
+        add(&mut collection, "b", "1", 3);
+        let values = |family: &Family| {
+            let values = family.series.iter().map(|series| series.measured.clone());
+            (family.name.to_string(), values.collect::<Vec<_>>())
+        };
+        let single = Measured::Single(3.0);
+        assert_eq!(
+            collection.families.iter().map(values).collect::<Vec<_>>(),
+            [
+                ("b".to_owned(), vec![single.clone(), single.clone()]),
+                ("c".to_owned(), vec![single])
+            ]
+        );
     }
 }
