@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use super::Headers;
 use super::url::Url;
-use super::{Headers, Secret};
+use crate::system::Secret;
 
 /// How to log in where cookies are what proves it.
 #[derive(Debug, Clone)]

@@ -23,7 +23,6 @@ mod oauth2;
 mod proxy;
 #[cfg(test)]
 pub(crate) mod recorder;
-mod secret;
 mod server;
 mod status;
 mod stream;
@@ -41,7 +40,6 @@ pub use error::{ClientError, Failure};
 pub use headers::{Headers, basic_credentials};
 pub use oauth2::ClientCredentials;
 pub use proxy::ProxyChoice;
-pub use secret::Secret;
 pub use server::{
     BasicAuth, Handler, Incoming, ReadBodyError, Response as ServerResponse, Server,
     ServerSettings, TokenAuth,

@@ -11,7 +11,8 @@ use serde::Deserialize;
 use super::client::{Client, Request, Response};
 use super::error::Failure;
 use super::url::{Url, encode_pairs, encode_query};
-use super::{Headers, Secret, basic_credentials, reason};
+use super::{Headers, basic_credentials, reason};
+use crate::system::Secret;
 
 /// A token is renewed so long before it ends.
 const SAFETY: Duration = Duration::from_secs(10);

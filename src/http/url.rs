@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::Secret;
+use crate::system::Secret;
 
 /// A URL in its parts; path and query as they go over the wire, escapes and all.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 //! # References
 //! librdkafka's `CONFIGURATION.md` for the property names; KIP-255 for OAUTHBEARER.
 
-use std::fmt;
-
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
+
+use crate::system::Secret;
 
 /// What a producer and a consumer need alike to reach a cluster.
 #[derive(Debug, Clone, Default)]
@@ -69,28 +69,6 @@ pub struct Credentials {
     pub username: String,
     /// The password.
     pub password: Secret,
-}
-
-/// A text that never shows up in logs and error messages.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Makes a secret of `text`.
-    pub fn new(text: impl Into<String>) -> Secret {
-        Secret(text.into())
-    }
-
-    /// The text itself, for the one place that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 /// A file of certificates or keys that cannot be read.

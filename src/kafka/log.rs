@@ -15,8 +15,8 @@ use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::Secret;
 use crate::system::Clock;
+use crate::system::Secret;
 
 /// How long a text that was written is not written again.
 const QUIET_TIME: Duration = Duration::from_secs(60);

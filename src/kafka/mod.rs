@@ -20,7 +20,7 @@ mod record;
 
 pub use admin::{Admin, AdminError, Creation, Topic};
 pub use connection::{
-    Connection, Credentials, PropertyError, Sasl, Secret, Tls, TlsFileError, Verification,
+    Connection, Credentials, PropertyError, Sasl, Tls, TlsFileError, Verification,
 };
 pub use embedded::{EmbeddedCluster, EmbeddedError};
 pub use lag::PartitionLag;

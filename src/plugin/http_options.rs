@@ -16,8 +16,9 @@ use crate::http::tls::{
     TlsVersion, Verification,
 };
 use crate::http::{
-    ClientCredentials, ClientSettings, CookieAuth, Headers, LocalAddress, ProxyChoice, Secret, Url,
+    ClientCredentials, ClientSettings, CookieAuth, Headers, LocalAddress, ProxyChoice, Url,
 };
+use crate::system::Secret;
 
 /// What `timeout` means where it is zero.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);

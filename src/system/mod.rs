@@ -16,6 +16,7 @@ mod machine_status;
 mod portable;
 mod random;
 mod rotating_file;
+mod secret;
 pub mod socket_diag;
 mod sockets;
 mod space;
@@ -33,6 +34,7 @@ pub use machine_status::MachineStatus;
 pub use portable::{BusyShares, PortableDisk, PortableMachine, PortableMemory, PortableProcessors};
 pub use random::Random;
 pub use rotating_file::{RotatingFile, Rotation};
+pub use secret::Secret;
 pub use space::SpaceUsage;
 
 use std::sync::Arc;

@@ -332,8 +332,8 @@ fn cookies_are_got_by_logging_in_once() {
         method: "POST".into(),
         headers: Headers::new(),
         username: "me".into(),
-        password: crate::http::Secret::new("pw"),
-        body: crate::http::Secret::new(body),
+        password: crate::system::Secret::new("pw"),
+        body: crate::system::Secret::new(body),
         renewal: None,
     };
     let good = client(|settings| settings.cookie_auth = Some(auth("please")));
@@ -372,7 +372,7 @@ fn tokens_are_asked_for_either_way_and_kept() {
         });
     let credentials = ClientCredentials {
         client_id: "id".into(),
-        client_secret: crate::http::Secret::new("s"),
+        client_secret: crate::system::Secret::new("s"),
         token_url: url(&format!("{address}/token")),
         audience: "them".into(),
         scopes: vec!["a".into(), "b".into()],

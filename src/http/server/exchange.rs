@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use openssl::memcmp;
 
 use super::Response;
+use crate::http::Headers;
 use crate::http::body::Framing;
 use crate::http::head::RequestHead;
 use crate::http::headers::parse_basic_credentials;
 use crate::http::url::{decode_query, unescape};
 use crate::http::wire::Wire;
-use crate::http::{Headers, Secret};
+use crate::system::Secret;
 
 /// How much of a body that nobody read is read, so that the connection can be used again.
 const DRAINED_BYTES: u64 = 256 * 1024;

@@ -4,9 +4,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use super::*;
-use crate::http::Secret;
 use crate::http::{Bound, ListenAddress};
 use crate::system::RealClock;
+use crate::system::Secret;
 
 fn start(settings: ServerSettings, handler: impl Handler + 'static) -> (Server, SocketAddr) {
     let listener = ListenAddress::Tcp("127.0.0.1:0".into()).listen().unwrap();

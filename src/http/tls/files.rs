@@ -9,7 +9,7 @@ use openssl::ssl::SslContextBuilder;
 use openssl::x509::X509;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 
-use crate::http::Secret;
+use crate::system::Secret;
 use crate::system::{ErrorWords, environment_variable};
 
 /// Where systems keep the certificates of the authorities that they trust, as Go looks for them.

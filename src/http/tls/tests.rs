@@ -15,10 +15,9 @@ use openssl::x509::{X509, X509NameBuilder};
 
 use super::*;
 use crate::http::server::{Incoming, Server, ServerSettings};
-use crate::http::{
-    Bound, Client, ClientSettings, ListenAddress, Request, Secret, ServerResponse, Url,
-};
+use crate::http::{Bound, Client, ClientSettings, ListenAddress, Request, ServerResponse, Url};
 use crate::system::RealClock;
+use crate::system::Secret;
 
 struct Authority {
     certificate: X509,

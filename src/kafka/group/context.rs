@@ -12,9 +12,10 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 
 use super::{Partition, Rebalance};
+use crate::kafka::ClientLog;
 use crate::kafka::lag::{PartitionLag, parse_statistics};
-use crate::kafka::{ClientLog, Secret};
 use crate::system::Clock;
+use crate::system::Secret;
 
 /// The library's callbacks for a member; they run on the thread that polls.
 pub(super) struct MemberContext {

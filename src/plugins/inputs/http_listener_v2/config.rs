@@ -7,10 +7,11 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::{DataSource, HttpListener, Receiver, Rules};
-use crate::http::{BasicAuth, ListenAddress, Secret, ServerSettings};
+use crate::http::{BasicAuth, ListenAddress, ServerSettings};
 use crate::plugin::http_options::{ServerTlsOptions, headers, parse_url};
 use crate::plugin::settings::{Duration, Size};
 use crate::plugin::{Build, BuildError, Context, Input};
+use crate::system::Secret;
 
 /// Shorter time-outs mean the default.
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);

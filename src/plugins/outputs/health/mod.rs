@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::tls::ServerTls;
 use crate::http::{
-    BasicAuth, Incoming, ListenAddress, Secret, Server, ServerResponse, ServerSettings, USER_AGENT,
-    reason,
+    BasicAuth, Incoming, ListenAddress, Server, ServerResponse, ServerSettings, USER_AGENT, reason,
 };
 use crate::metric::Metric;
 use crate::plugin::http_options::{ServerTlsOptions, parse_url};
@@ -24,6 +23,7 @@ use crate::plugin::{
     WriteError,
 };
 use crate::system::Clock;
+use crate::system::Secret;
 
 pub use checks::{Compares, Contains};
 

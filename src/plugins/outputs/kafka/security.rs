@@ -4,8 +4,9 @@
 //! Telegraf's common options for TLS and for Kafka's SASL.
 
 use super::config::Config;
-use crate::kafka::{Credentials, Sasl, Secret, Tls, Verification};
+use crate::kafka::{Credentials, Sasl, Tls, Verification};
 use crate::plugin::{BuildError, PluginLog};
+use crate::system::Secret;
 
 impl Config {
     /// Encryption, if the options ask for it: by saying so, or by setting anything that only

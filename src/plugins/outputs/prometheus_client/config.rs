@@ -11,13 +11,14 @@ use super::site::Site;
 use super::version_1::Version1;
 use super::version_2::Version2;
 use super::{PrometheusClient, Samples};
-use crate::http::{BasicAuth, ListenAddress, Secret, ServerSettings};
+use crate::http::{BasicAuth, ListenAddress, ServerSettings};
 use crate::plugin::exposition::{
     Characters, Conversion, MetricTypes, StringFields, Times, TypesByName,
 };
 use crate::plugin::http_options::{ServerTlsOptions, headers, parse_url};
 use crate::plugin::settings::Duration;
 use crate::plugin::{Build, BuildError, Context, Output, Quoted};
+use crate::system::Secret;
 
 /// Shorter time-outs mean the default.
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
