@@ -15,8 +15,8 @@ use openssl::sign::Signer;
 use serde_json::{Map, Value};
 
 use super::{Incoming, Response};
-use crate::http::Secret;
 use crate::metric::Timestamp;
+use crate::system::Secret;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::InfluxdbListener;
 use super::door::{Auth, Door, Precisions};
 use super::statistics::Counters;
-use crate::http::{BasicAuth, Secret, ServerSettings, TokenAuth};
+use crate::http::{BasicAuth, ServerSettings, TokenAuth};
 use crate::plugin::http_options::ServerTlsOptions;
 use crate::plugin::settings::{Duration, Size};
 use crate::plugin::{Build, BuildError, Context, Input};
+use crate::system::Secret;
 
 /// Shorter time-outs mean the default.
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
