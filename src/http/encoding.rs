@@ -48,6 +48,30 @@ pub fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
+/// Unpacks gzip streams while they come; errors are in the words of Go.
+pub struct Gunzip<R>(MultiGzDecoder<R>);
+
+impl<R: Read> Gunzip<R> {
+    /// Unpacks what `packed` gives.
+    pub fn new(packed: R) -> Gunzip<R> {
+        Gunzip(MultiGzDecoder::new(packed))
+    }
+}
+
+impl<R: Read> Read for Gunzip<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.0.read(out).map_err(|error| match (error.kind(), error.to_string().as_str()) {
+            (kind @ io::ErrorKind::UnexpectedEof, _) => io::Error::new(kind, "unexpected EOF"),
+            (kind, "invalid gzip header") => io::Error::new(kind, "gzip: invalid header"),
+            (kind, text) if text.contains("checksum") => {
+                io::Error::new(kind, "gzip: invalid checksum")
+            }
+            (kind, "corrupt deflate stream") => io::Error::new(kind, "flate: corrupt input"),
+            _ => error,
+        })
+    }
+}
+
 /// A body that cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
@@ -113,6 +137,28 @@ mod tests {
         let error = decode("snappy", packed.clone(), text.len() - 1).unwrap_err();
         assert!(matches!(error, DecodeError::TooLarge(_)), "{error}");
         assert!(decode("snappy", packed[..20].to_vec(), 1 << 20).is_err());
+    }
+
+    #[test]
+    fn what_is_packed_wrongly_is_told_while_it_comes() {
+        let packed = gzip(b"cpu usage_idle=1").unwrap();
+        let (mut corrupt, mut unequal) = (packed.clone(), packed.clone());
+        corrupt[10] = 0xff;
+        let crc = packed.len() - 8;
+        unequal[crc] ^= 1;
+        for (packed, unpacked, error) in [
+            (&packed[..], "cpu usage_idle=1", ""),
+            (&packed[..packed.len() - 9], "cpu usage_idle=1", "unexpected EOF"),
+            (b"abc", "", "unexpected EOF"),
+            (b"no gzip at all", "", "gzip: invalid header"),
+            (&corrupt, "", "flate: corrupt input"),
+            (&unequal, "cpu usage_idle=1", "gzip: invalid checksum"),
+        ] {
+            let mut out = Vec::new();
+            let result = Gunzip::new(packed).read_to_end(&mut out);
+            assert_eq!(result.err().map_or_else(String::new, |e| e.to_string()), error);
+            assert_eq!(String::from_utf8(out).unwrap(), unpacked, "{error}");
+        }
     }
 
     #[test]

@@ -35,13 +35,14 @@ pub use body::Body;
 pub use client::{Client, ClientSettings, Reply, Request, Response};
 pub use cookies::CookieAuth;
 pub use dial::{LocalAddress, LocalAddressError};
-pub use encoding::{ContentEncoding, DecodeError, decode, gzip};
+pub use encoding::{ContentEncoding, DecodeError, Gunzip, decode, gzip};
 pub use error::{ClientError, Failure};
 pub use headers::{Headers, basic_credentials};
 pub use oauth2::ClientCredentials;
 pub use proxy::ProxyChoice;
 pub use server::{
-    BasicAuth, Handler, Incoming, ReadBodyError, Response as ServerResponse, Server, ServerSettings,
+    BasicAuth, Handler, Incoming, ReadBodyError, Response as ServerResponse, Server,
+    ServerSettings, TokenAuth,
 };
 pub use status::reason;
 pub use stream::Stream;

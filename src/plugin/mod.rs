@@ -18,6 +18,7 @@ pub mod glob;
 pub mod go;
 pub mod http_options;
 pub mod json_path;
+pub mod line_protocol;
 mod log;
 mod measured;
 mod name_template;

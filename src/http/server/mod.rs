@@ -7,6 +7,7 @@
 mod connection;
 mod exchange;
 mod response;
+mod token;
 
 use std::collections::HashMap;
 use std::io;
@@ -26,6 +27,7 @@ use crate::system::thread::{self, Thread};
 
 pub use exchange::{BasicAuth, Incoming, ReadBodyError};
 pub use response::Response;
+pub use token::TokenAuth;
 
 /// How long requests that are under way may go on once the server is to stop.
 const GRACE: Duration = Duration::from_secs(5);

@@ -9,6 +9,7 @@ pub mod execd;
 pub mod file;
 pub mod http;
 pub mod http_listener_v2;
+pub mod influxdb_listener;
 pub mod internal;
 pub mod interrupts;
 pub mod kernel;
@@ -42,6 +43,7 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &file::PLUGIN,
     &http::PLUGIN,
     &http_listener_v2::PLUGIN,
+    &influxdb_listener::PLUGIN,
     &internal::PLUGIN,
     &interrupts::PLUGIN,
     &kernel::PLUGIN,

@@ -1,9 +1,9 @@
 //! The settings of the input.
 
-use regex::bytes::Regex;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::encoding::CharacterEncoding;
+use crate::plugin::go::{Regex, RegexError};
 use crate::plugin::settings::Duration;
 
 /// How long lines of an unfinished multi-line entry are held unless the settings say otherwise.
@@ -107,7 +107,7 @@ pub struct MultilineConfig {
 
 impl MultilineConfig {
     /// Compiles the pattern, if there is any.
-    pub(super) fn regex(&self) -> Result<Option<Regex>, regex::Error> {
+    pub(super) fn regex(&self) -> Result<Option<Regex>, RegexError> {
         (!self.pattern.is_empty()).then(|| Regex::new(&self.pattern)).transpose()
     }
 

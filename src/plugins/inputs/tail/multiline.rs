@@ -6,9 +6,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use regex::bytes::Regex;
-
 use super::config::{MultilineConfig, WhichLine};
+use crate::plugin::go::{Regex, RegexError};
 
 /// Which lines belong together.
 #[derive(Debug)]
@@ -27,7 +26,7 @@ impl Rule {
     ///
     /// # Errors
     /// If the pattern is no regular expression.
-    pub(super) fn new(config: &MultilineConfig) -> Result<Option<Rule>, regex::Error> {
+    pub(super) fn new(config: &MultilineConfig) -> Result<Option<Rule>, RegexError> {
         let rule = Rule {
             pattern: config.regex()?,
             inverted: config.invert_match,
@@ -40,7 +39,9 @@ impl Rule {
     }
 
     fn matches(&self, line: &[u8]) -> bool {
-        self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(line) != self.inverted)
+        // Bytes that are no character are to a pattern what they are in Go.
+        let matches = |pattern: &Regex| pattern.is_match(&String::from_utf8_lossy(line));
+        self.pattern.as_ref().is_some_and(|pattern| matches(pattern) != self.inverted)
     }
 }
 
@@ -154,6 +155,24 @@ mod tests {
         // What a quotation joins is joined to the line before it.
         config.match_which_line = WhichLine::Previous;
         assert_eq!(join(&config, &["1", "'a", "b'", "c"]), ["1'a", "b'", "held: c"]);
+    }
+
+    #[test]
+    fn patterns_mean_what_they_mean_in_go() {
+        let matches = |pattern: &str, line: &[u8]| {
+            let config = MultilineConfig { pattern: pattern.into(), ..MultilineConfig::default() };
+            Rule::new(&config).unwrap().unwrap().matches(line)
+        };
+        for (pattern, line, expected) in [
+            (r"^\s", "\u{a0}no-break space", false),
+            (r"^\w", "ż", false),
+            (r"^[[a]", "[", true),
+            (r"^\Q.\E", ".", true),
+            (r"^{", "{", true),
+        ] {
+            assert_eq!(matches(pattern, line.as_bytes()), expected, "{pattern}");
+        }
+        assert!(matches("^a.b$", b"a\xffb"));
     }
 
     #[test]

@@ -1,24 +1,17 @@
-//! Parses the InfluxDB line protocol, to the byte as Telegraf's own parser takes it.
+//! Parses the InfluxDB line protocol, as [`crate::plugin::line_protocol`] does it.
 //!
 //! # References
-//! The line protocol reference of InfluxDB; where it is silent, Telegraf 1.40 was asked.
-
-mod error;
-mod lines;
-mod stream;
-mod text;
+//! Telegraf's `influx` parser.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::metric::Metric;
+use crate::plugin::line_protocol::{Lines, ParseError, first_line};
 use crate::plugin::settings::Duration;
 use crate::plugin::{Build, BuildError, Context, Declaration, Parser, PluginError};
 use crate::system::Clock;
-
-pub use error::{ParseError, Reason};
-use lines::Lines;
 
 /// The parser as the table lists it.
 pub static PLUGIN: Declaration<dyn Parser> =
@@ -91,7 +84,7 @@ impl Parser for Influx {
     }
 
     fn piece_of_stream(&self, stream: &[u8]) -> Option<usize> {
-        stream::first_line(stream)
+        first_line(stream)
     }
 }
 

@@ -33,9 +33,11 @@ pub enum Reason {
 
 /// A reason and the byte at which it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) reason: Reason,
-    pub(super) at: usize,
+pub struct Fault {
+    /// What was wrong.
+    pub reason: Reason,
+    /// The place of the byte in the input.
+    pub at: usize,
 }
 
 /// Why some input is no line protocol; lines and columns count from 1, columns in bytes.
@@ -53,7 +55,8 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    pub(super) fn new(fault: Fault, input: &[u8]) -> ParseError {
+    /// Tells of a fault in `input`, the line shown as a whole.
+    pub fn new(fault: Fault, input: &[u8]) -> ParseError {
         let before = &input[..fault.at];
         let line_start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
         let rest = &input[line_start..];
@@ -72,6 +75,13 @@ impl ParseError {
             column: fault.at - line_start + 1,
             shown,
         }
+    }
+
+    /// Tells of a fault in a part of a stream that `lines_before` lines have come before, the line
+    /// shown up to the fault: the rest may not have come yet.
+    pub fn in_stream(fault: Fault, part: &[u8], lines_before: usize) -> ParseError {
+        let error = ParseError::new(fault, &part[..fault.at]);
+        ParseError { line: error.line + lines_before, ..error }
     }
 }
 

@@ -52,7 +52,7 @@ enum Number {
 }
 
 /// The lines of some input.
-pub(super) struct Lines<'i> {
+pub struct Lines<'i> {
     input: &'i [u8],
     at: usize,
     unit_nanos: i64,
@@ -64,12 +64,15 @@ type Parsed<T> = Result<T, Fault>;
 
 impl<'i> Lines<'i> {
     /// Begins at the first line; timestamps are in units of `unit_nanos`.
-    pub(super) fn new(input: &'i [u8], unit_nanos: i64) -> Lines<'i> {
+    pub fn new(input: &'i [u8], unit_nanos: i64) -> Lines<'i> {
         Lines { input, at: 0, unit_nanos, expected: (0, 0) }
     }
 
     /// The metric of the next line that has one, with the time `now` tells if it has none.
-    pub(super) fn next(&mut self, now: impl FnOnce() -> Timestamp) -> Parsed<Option<Metric>> {
+    ///
+    /// # Errors
+    /// What is wrong with the line; [`Lines::skip_faulty`] goes on after it.
+    pub fn next(&mut self, now: impl FnOnce() -> Timestamp) -> Result<Option<Metric>, Fault> {
         self.skip_blank_lines()?;
         if self.at == self.input.len() {
             return Ok(None);
@@ -81,6 +84,14 @@ impl<'i> Lines<'i> {
         let time = self.timestamp()?.unwrap_or_else(now);
         self.expected = (tags.len(), fields.len());
         Ok(Some(Metric::from_lists(name, time, tags, fields)))
+    }
+
+    /// Goes past the end of the line in which a fault was found.
+    ///
+    /// That is the next line end there is, also of a string that had not come to its end.
+    pub fn skip_faulty(&mut self, fault: Fault) {
+        let rest = &self.input[fault.at..];
+        self.at = fault.at + memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
     }
 
     fn skip_blank_lines(&mut self) -> Parsed<()> {

@@ -1,7 +1,7 @@
 //! Where a line of a stream ends, before it is parsed: strings may hold line ends of their own.
 
 /// How many bytes the first line has, its end counted; `None` if it has not come to its end.
-pub(super) fn first_line(stream: &[u8]) -> Option<usize> {
+pub fn first_line(stream: &[u8]) -> Option<usize> {
     let end = memchr::memchr(b'\n', stream)? + 1;
     if memchr::memchr(b'"', &stream[..end]).is_none() {
         return Some(end);

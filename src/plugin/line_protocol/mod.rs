@@ -1,0 +1,16 @@
+//! The line protocol of InfluxDB, to the byte as Telegraf's own parser takes it.
+//!
+//! The parser `influx` reads whole inputs with it, of which one bad line costs all, and
+//! `inputs.influxdb_listener` lines of which each stands for itself.
+//!
+//! # References
+//! The line protocol reference of InfluxDB; where it is silent, Telegraf 1.40 was asked.
+
+mod error;
+mod lines;
+mod stream;
+mod text;
+
+pub use error::{Fault, ParseError, Reason};
+pub use lines::Lines;
+pub use stream::first_line;
