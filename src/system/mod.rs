@@ -28,7 +28,9 @@ pub use clock::{Clock, RealClock, Waited};
 pub use errno::ErrorWords;
 pub use folder::{FolderEntry, HostFolder};
 pub use glob::{Glob, GlobError};
-pub use host::{DiskRoots, Host, HostFile, HostRoots, Root, environment_variable};
+pub use host::{
+    DiskRoots, Host, HostFile, HostRoots, Root, environment_names, environment_variable,
+};
 pub use links::Link;
 pub use machine_status::MachineStatus;
 pub use portable::{BusyShares, PortableDisk, PortableMachine, PortableMemory, PortableProcessors};

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-/// A password or token; its `Debug` shows nothing of it.
+use zeroize::Zeroize;
+
+/// A password or token; its `Debug` shows nothing of it, and its memory is overwritten when it is
+/// dropped.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(String);
 
@@ -20,6 +23,12 @@ impl Secret {
     /// Whether there is nothing to hide.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 
