@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::measured::{MeasuredParser, MeasuredSerializer, Measures};
-use super::secrets::{LinkedHeaders, LinkedSecret, SecretStores};
+use super::secrets::{LinkedCredentials, LinkedHeaders, LinkedSecret, SecretStores};
 use super::settings::{Data, SecretOption, Table, Value};
 use super::{BuildError, Declaration, Parser, PluginLog, Serializer, Statistics};
 use crate::system::{Clock, Secret, System};
@@ -67,6 +67,17 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// The secret that an option holds or refers to as it is now, for uses that last as long as
+    /// the plugin.
+    ///
+    /// # Errors
+    /// As [`Context::secret`].
+    pub fn fixed_secret(&self, option: &SecretOption) -> Result<Secret, BuildError> {
+        let linked = self.secret(option)?;
+        let secret = linked.get().map_err(BuildError::invalid)?;
+        Ok(secret.into_owned())
+    }
+
     /// The fields of a header whose values are secrets or refer to them.
     ///
     /// # Errors
@@ -76,6 +87,18 @@ impl<'a> Context<'a> {
         options: &BTreeMap<String, SecretOption>,
     ) -> Result<LinkedHeaders, BuildError> {
         LinkedHeaders::link(options, |option| self.secret(option))
+    }
+
+    /// The name and the password that options hold or refer to.
+    ///
+    /// # Errors
+    /// As [`Context::secret`].
+    pub fn credentials(
+        &self,
+        username: &SecretOption,
+        password: &SecretOption,
+    ) -> Result<LinkedCredentials, BuildError> {
+        Ok(LinkedCredentials { username: self.secret(username)?, password: self.secret(password)? })
     }
 
     /// The password that the command line gives for stores that are locked; empty if it gives none.

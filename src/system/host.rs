@@ -91,7 +91,6 @@ pub fn environment_variable(name: &str) -> Option<String> {
 }
 
 /// The names of the environment variables that begin with `prefix`, in any order.
-#[expect(clippy::disallowed_methods, reason = "this is the door to the environment")]
 pub fn environment_names(prefix: &str) -> Vec<String> {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     names.filter(|name| name.starts_with(prefix)).collect()

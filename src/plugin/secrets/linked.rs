@@ -203,6 +203,11 @@ impl LinkedHeaders {
         fields.collect::<Result<_, _>>().map(LinkedHeaders)
     }
 
+    /// Whether a field of that name is among them.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
+    }
+
     /// Sets the fields as they are now.
     ///
     /// # Errors

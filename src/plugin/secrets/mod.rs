@@ -7,6 +7,7 @@
 //! # References
 //! Telegraf's `secretstore.go` and `config/secret.go`.
 
+mod basic;
 mod folder;
 mod linked;
 mod reference;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use super::PluginError;
 use crate::system::Secret;
 
+pub use basic::{CredentialsError, LinkedCredentials};
 pub use folder::{SecretFileError, SecretFolder};
 pub use linked::{LinkedHeaders, LinkedSecret, SecretError};
 pub(crate) use reference::{References, is_word};
