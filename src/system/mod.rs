@@ -20,6 +20,7 @@ mod secret;
 pub mod socket_diag;
 mod sockets;
 mod space;
+mod terminal;
 pub mod thread;
 mod udev;
 
@@ -36,8 +37,9 @@ pub use machine_status::MachineStatus;
 pub use portable::{BusyShares, PortableDisk, PortableMachine, PortableMemory, PortableProcessors};
 pub use random::Random;
 pub use rotating_file::{RotatingFile, Rotation};
-pub use secret::Secret;
+pub use secret::{Secret, forbid_core_dumps};
 pub use space::SpaceUsage;
+pub use terminal::ask_hidden;
 
 use std::sync::Arc;
 

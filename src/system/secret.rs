@@ -1,7 +1,9 @@
 //! Texts that never show up in logs and error messages.
 
 use std::fmt;
+use std::io;
 
+use rustix::process::{Resource, Rlimit, setrlimit};
 use zeroize::Zeroize;
 
 /// A password or token; its `Debug` shows nothing of it, and its memory is overwritten when it is
@@ -24,6 +26,16 @@ impl Secret {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// Keeps the kernel from writing the memory of this process, and of those that it starts, to disk
+/// when it crashes.
+///
+/// # Errors
+/// If the system does not let it.
+pub fn forbid_core_dumps() -> io::Result<()> {
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    Ok(())
 }
 
 impl Drop for Secret {
