@@ -1,6 +1,6 @@
 //! The sections of all files to plugins in their wrappers, ready to run.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +102,8 @@ pub(super) struct Builder<'a> {
     pub built: Built,
     /// The processors that aggregates may need an instance of.
     pub processors: Vec<ProcessorSection>,
+    /// The ids of secret stores that are asked for and could not be built.
+    pub failed_stores: BTreeSet<String>,
 }
 
 /// A processor that can be built.
@@ -382,8 +384,7 @@ impl Builder<'_> {
                 None
             }
             Err(BuildError::Secret { position, error }) => {
-                let place = section.table.place(position);
-                self.report(section, Problem::Secret { place, error });
+                self.report_secret(section, position, error);
                 None
             }
             Err(BuildError::Invalid(error)) => {

@@ -1,6 +1,6 @@
 //! Loading: the files one after the other, then their plugins.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -224,6 +224,7 @@ impl Loader<'_> {
                 ..Built::default()
             },
             processors: Vec::new(),
+            failed_stores: BTreeSet::new(),
         };
         let admitted = |section: &Section| self.options.filters.admit(section);
         let (stores, others) = stores::divide(sections.into_iter().filter(admitted).collect());

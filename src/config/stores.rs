@@ -4,7 +4,7 @@ use super::build::Builder;
 use super::errors::Problem;
 use super::sections::{Role, Section};
 use crate::plugin::secrets::{References, SecretError, is_word};
-use crate::plugin::settings::{Data, Table};
+use crate::plugin::settings::{Data, Position, Table};
 use crate::plugin::{BuildError, PluginLog};
 
 impl Builder<'_> {
@@ -25,6 +25,14 @@ impl Builder<'_> {
 
     /// Builds one secret store; tells whether there is one.
     pub(super) fn add_secret_store(&mut self, section: &Section) -> bool {
+        let is_there = self.try_secret_store(section);
+        if let Some(id) = id(section).filter(|_| !is_there) {
+            self.failed_stores.insert(id.to_owned());
+        }
+        is_there
+    }
+
+    fn try_secret_store(&mut self, section: &Section) -> bool {
         let name = &section.name;
         let Some(id) = id(section) else {
             self.wrong(section, "id", format_args!("{name:?} secret store without ID"));
@@ -52,8 +60,7 @@ impl Builder<'_> {
             },
             Err(BuildError::Settings(errors)) => self.report_values(section, errors),
             Err(BuildError::Secret { position, error }) => {
-                let place = section.table.place(position);
-                self.report(section, Problem::Secret { place, error });
+                self.report_secret(section, position, error);
             }
             Err(BuildError::Invalid(error)) => {
                 let message = format!("error initializing secret store {id:?}: {error}");
@@ -70,11 +77,26 @@ impl Builder<'_> {
                 if self.built.secret_stores.get(reference.store).is_none() {
                     let reference = reference.text.to_owned();
                     let error = SecretError::UnknownStore { reference };
-                    let place = section.table.place(position);
-                    self.report(section, Problem::Secret { place, error });
+                    self.report_secret(section, position, error);
                 }
             }
         }
+    }
+
+    /// Reports that a secret is not to be had, unless that has been said of its store as a whole.
+    pub(super) fn report_secret(
+        &mut self,
+        section: &Section,
+        position: Position,
+        error: SecretError,
+    ) {
+        if let SecretError::UnknownStore { reference } = &error
+            && References::of(reference).any(|found| self.failed_stores.contains(found.store))
+        {
+            return;
+        }
+        let place = section.table.place(position);
+        self.report(section, Problem::Secret { place, error });
     }
 }
 
