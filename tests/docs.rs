@@ -17,7 +17,7 @@ use serde_json::Value;
 
 /// Options in samples that are not the plugin's: who reads them, so that their defaults are tested
 /// there.
-const OPTIONS_OF_THE_ENGINE: [&str; 3] = ["data_format", "drop_original", "period"];
+const OPTIONS_OF_THE_ENGINE: [&str; 4] = ["data_format", "drop_original", "id", "period"];
 
 fn all() -> Vec<AnyDeclaration> {
     let parsers = plugins::parsers::ALL.iter().map(|plugin| AnyDeclaration::from(*plugin));

@@ -13,6 +13,7 @@
 mod agent;
 mod docs;
 mod kafka_cluster;
+mod secrets;
 mod sink;
 mod support;
 mod tidy;

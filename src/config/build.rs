@@ -1,6 +1,6 @@
 //! The sections of all files to plugins in their wrappers, ready to run.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,11 @@ use crate::agent::running_output::{Flushing, RunningOutput};
 use crate::agent::running_processor::RunningProcessor;
 use crate::agent::schedule;
 use crate::metric::Tag;
+use crate::plugin::secrets::SecretStores;
 use crate::plugin::settings::{self, SettingsError};
 use crate::plugin::{
     Aggregator, BuildError, Context, Declaration, Formats, Input, Output, PluginLog, Processor,
-    Statistics,
+    SecretStore, Statistics,
 };
 use crate::plugins;
 use crate::system::System;
@@ -44,6 +45,8 @@ pub struct Plugins {
     pub processors: &'static [&'static Declaration<dyn Processor>],
     /// Every aggregator.
     pub aggregators: &'static [&'static Declaration<dyn Aggregator>],
+    /// Every secret store.
+    pub secret_stores: &'static [&'static Declaration<dyn SecretStore>],
     /// Every parser and serializer.
     pub formats: Formats,
 }
@@ -56,6 +59,7 @@ impl Plugins {
             outputs: plugins::outputs::ALL,
             processors: plugins::processors::ALL,
             aggregators: plugins::aggregators::ALL,
+            secret_stores: plugins::secretstores::ALL,
             formats: plugins::FORMATS,
         }
     }
@@ -80,6 +84,7 @@ pub(super) struct Built {
     pub processors: Vec<RunningProcessor>,
     pub aggregate_processors: Vec<RunningProcessor>,
     pub aggregators: Vec<RunningAggregator>,
+    pub secret_stores: SecretStores,
     pub loaded: Vec<LoadedPlugin>,
     pub plugin_levels: HashMap<String, LevelFilter>,
 }
@@ -97,6 +102,8 @@ pub(super) struct Builder<'a> {
     pub built: Built,
     /// The processors that aggregates may need an instance of.
     pub processors: Vec<ProcessorSection>,
+    /// The ids of secret stores that are asked for and could not be built.
+    pub failed_stores: BTreeSet<String>,
 }
 
 /// A processor that can be built.
@@ -142,21 +149,15 @@ impl Builder<'_> {
             Role::Output => self.add_output(&section, &identity),
             Role::Processor => self.add_processor(&section, &identity),
             Role::Aggregator => self.add_aggregator(&section, &identity),
-            Role::SecretStore => {
-                self.report(&section, section.undefined(&[]));
-                false
-            }
+            Role::SecretStore => self.add_secret_store(&section),
         };
+        self.report_unknown_stores(&section);
         if !is_loaded {
             return;
         }
         general::accept(&section.table);
         for error in section.table.unknown() {
             self.report(&section, Problem::Unknown { plugin: plugin.clone(), error });
-        }
-        for (position, reference) in general::secret_references(&section.table) {
-            let place = section.table.place(position);
-            self.report(&section, Problem::SecretStore { place, reference });
         }
         if self.errors.is_empty() {
             let (kind, file) = (section.role.plural(), section.table.file);
@@ -375,22 +376,15 @@ impl Builder<'_> {
         all: &[&'static Declaration<P>],
         log: &PluginLog,
     ) -> Option<Box<P>> {
-        let Some(declaration) = all.iter().find(|plugin| plugin.name == section.name) else {
-            let known: Vec<&str> = all.iter().map(|plugin| plugin.name).collect();
-            self.report(section, section.undefined(&known));
-            return None;
-        };
-        let context = Context::new(
-            self.system.clone(),
-            log.clone(),
-            self.statistics.clone(),
-            &section.table,
-            self.plugins.formats,
-        );
-        match (declaration.build)(&context) {
+        let declaration = self.declared(section, all)?;
+        match (declaration.build)(&self.context(section, log)) {
             Ok(plugin) => Some(plugin),
             Err(BuildError::Settings(errors)) => {
                 self.report_values(section, errors);
+                None
+            }
+            Err(BuildError::Secret { position, error }) => {
+                self.report_secret(section, position, error);
                 None
             }
             Err(BuildError::Invalid(error)) => {
@@ -404,6 +398,27 @@ impl Builder<'_> {
                 None
             }
         }
+    }
+
+    /// The plugin that a section names; says so where there is none.
+    pub(super) fn declared<P: ?Sized>(
+        &mut self,
+        section: &Section,
+        all: &[&'static Declaration<P>],
+    ) -> Option<&'static Declaration<P>> {
+        let found = all.iter().find(|plugin| plugin.name == section.name);
+        if found.is_none() {
+            let known: Vec<&str> = all.iter().map(|plugin| plugin.name).collect();
+            self.report(section, section.undefined(&known));
+        }
+        found.copied()
+    }
+
+    /// What a plugin is built with.
+    pub(super) fn context<'s>(&self, section: &'s Section, log: &PluginLog) -> Context<'s> {
+        let (system, statistics) = (self.system.clone(), self.statistics.clone());
+        Context::new(system, log.clone(), statistics, &section.table, self.plugins.formats)
+            .with_secrets(self.built.secret_stores.clone())
     }
 
     /// Reads options; where values are wrong, says so and goes on with what is left out.
@@ -423,14 +438,14 @@ impl Builder<'_> {
         }
     }
 
-    fn report_values(&mut self, section: &Section, errors: Vec<SettingsError>) {
+    pub(super) fn report_values(&mut self, section: &Section, errors: Vec<SettingsError>) {
         for error in errors {
             self.report(section, Problem::Value { section: section.title(), error });
         }
     }
 
     /// Reports that the value of an option makes no sense.
-    fn wrong(&mut self, section: &Section, option: &str, message: impl fmt::Display) {
+    pub(super) fn wrong(&mut self, section: &Section, option: &str, message: impl fmt::Display) {
         let entry = section.table.get(option);
         let position = entry.map_or(section.table.position, |entry| entry.position);
         let place = section.table.place(position);
@@ -438,7 +453,7 @@ impl Builder<'_> {
         self.report(section, Problem::Shape { place, message });
     }
 
-    fn report(&mut self, section: &Section, problem: Problem) {
+    pub(super) fn report(&mut self, section: &Section, problem: Problem) {
         self.errors.push(problem.of(&section.table.file));
     }
 }

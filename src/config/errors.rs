@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::environment::MissingVariable;
 use super::text::NotText;
 use super::toml::SyntaxError;
+use crate::plugin::secrets::SecretError;
 use crate::plugin::settings::{Duration, Place, Position, SettingsError};
 use crate::system::ErrorWords;
 
@@ -180,12 +181,12 @@ pub enum Problem {
         /// Why not.
         message: String,
     },
-    /// A secret is asked from a store that nobody has defined.
-    SecretStore {
+    /// A secret is asked for that is not to be had.
+    Secret {
         /// Where it is asked for.
         place: Place,
-        /// The reference, such as `@{store:key}`.
-        reference: String,
+        /// Why not.
+        error: SecretError,
     },
 }
 
@@ -207,7 +208,7 @@ impl Problem {
             | Problem::Shape { place, .. }
             | Problem::Undefined { place, .. }
             | Problem::Build { place, .. }
-            | Problem::SecretStore { place, .. } => place.position,
+            | Problem::Secret { place, .. } => place.position,
         }
     }
 
@@ -255,9 +256,7 @@ impl fmt::Display for Problem {
             Problem::Build { place, kind, plugin, message } => {
                 write!(f, "could not initialize {kind} {plugin}: {message} {}", at(place))
             }
-            Problem::SecretStore { place, reference } => {
-                write!(f, "unknown secret store for {reference:?} {}", at(place))
-            }
+            Problem::Secret { place, error } => write!(f, "{error} {}", at(place)),
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::sections::Role;
 use crate::agent::options::FilterOptions;
-use crate::plugin::settings::{Data, Position, SettingsError, Table, Value};
+use crate::plugin::settings::{Data, SettingsError, Table, Value};
 
 /// Options that are accepted on plugins that have no use for them.
 const ACCEPTED: [&str; 45] = [
@@ -211,37 +211,6 @@ pub(super) fn read_filter(
     Ok(filter)
 }
 
-/// References to secret stores in the strings of a table, such as `@{store:key}`.
-pub(super) fn secret_references(table: &Table) -> Vec<(Position, String)> {
-    table.entries().iter().flat_map(|entry| references_of(&entry.value)).collect()
-}
-
-fn references_of(value: &Value) -> Vec<(Position, String)> {
-    match &value.data {
-        Data::String { text, .. } => {
-            let found = references_in(text).into_iter();
-            found.map(|reference| (value.position, reference.to_owned())).collect()
-        }
-        Data::Array(values) => values.iter().flat_map(references_of).collect(),
-        Data::Table(table) => secret_references(table),
-        _ => Vec::new(),
-    }
-}
-
-fn references_in(text: &str) -> Vec<&str> {
-    let is_word = |text: &str| {
-        !text.is_empty() && text.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
-    };
-    text.match_indices("@{")
-        .filter_map(|(at, _)| {
-            let inner = &text[at + 2..];
-            let inner = &inner[..inner.find('}')?];
-            let (store, key) = inner.split_once(':')?;
-            (is_word(store) && is_word(key)).then(|| &text[at..at + inner.len() + 3])
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,20 +272,5 @@ mod tests {
         assert!(aggregator.drop_original);
         let wrong = normalized(Role::Aggregator, "drop_original = 'yes'");
         assert!(wrong.read::<AggregatorOptions>().is_err());
-    }
-
-    #[test]
-    fn references_to_secret_stores_are_found_at_every_depth() {
-        let table = parse(
-            "a.conf",
-            "a = '@{s:k}'\nb = ['x @{t:l} @{u:m}']\nc = { d = '@{a b:c}@{:x}@{x}' }",
-        )
-        .unwrap();
-        let found: Vec<_> = secret_references(&table)
-            .into_iter()
-            .map(|(position, reference)| (position.line, reference))
-            .collect();
-        let expected = [(1, "@{s:k}"), (2, "@{t:l}"), (2, "@{u:m}")];
-        assert_eq!(found, expected.map(|(line, reference)| (line, reference.to_owned())));
     }
 }

@@ -1,6 +1,6 @@
 //! Loading: the files one after the other, then their plugins.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -14,12 +14,13 @@ use super::general::Noticed;
 use super::sections::{self, Role, Section, Sections};
 use super::selector::Selector;
 use super::sources::{self, Sources};
-use super::{text, toml};
+use super::{stores, text, toml};
 use crate::agent::options::AgentOptions;
 use crate::agent::plan::Plan;
 use crate::plugin::Statistics;
+use crate::plugin::secrets::SecretStores;
 use crate::plugin::settings::{Duration, Place};
-use crate::system::System;
+use crate::system::{Secret, System};
 
 /// What the command line says about loading.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +35,8 @@ pub struct LoadOptions {
     pub selector: Selector,
     /// What the configuration is loaded for.
     pub purpose: Purpose,
+    /// The password of secret stores that are locked; empty if none is given.
+    pub password: Secret,
 }
 
 /// Names of plugins to load, by kind; an empty list is all.
@@ -69,6 +72,8 @@ pub enum Purpose {
     Test,
     /// To find out whether it is well: nothing.
     Check,
+    /// For its secret stores; nothing else is built.
+    SecretStores,
 }
 
 /// What a configuration came to.
@@ -79,6 +84,8 @@ pub struct Loaded {
     pub files: Vec<String>,
     /// The plugins that were loaded, in their order.
     pub plugins: Vec<LoadedPlugin>,
+    /// The secret stores.
+    pub secret_stores: SecretStores,
     /// The global tags, `host` among them.
     pub tags: BTreeMap<String, String>,
     /// The levels of plugins with a `log_level` of their own, by the name in the log.
@@ -133,7 +140,9 @@ impl Loader<'_> {
         if !errors.is_empty() {
             return Err(ConfigErrors(errors));
         }
-        self.check(&agent.options, &built)?;
+        if self.options.purpose != Purpose::SecretStores {
+            self.check(&agent.options, &built)?;
+        }
         let AgentTable { options, tags, hostname, .. } = agent;
         let Built {
             inputs,
@@ -141,6 +150,7 @@ impl Loader<'_> {
             processors,
             aggregate_processors,
             aggregators,
+            secret_stores,
             loaded,
             plugin_levels,
         } = built;
@@ -153,7 +163,7 @@ impl Loader<'_> {
             aggregate_processors,
             outputs,
         };
-        Ok(Loaded { plan, files, plugins: loaded, tags, plugin_levels })
+        Ok(Loaded { plan, files, plugins: loaded, secret_stores, tags, plugin_levels })
     }
 
     /// Reads one file into its sections.
@@ -209,13 +219,18 @@ impl Loader<'_> {
             statistics: self.statistics,
             errors,
             noticed: Noticed::new(),
-            built: Built::default(),
+            built: Built {
+                secret_stores: SecretStores::with_password(self.options.password.clone()),
+                ..Built::default()
+            },
             processors: Vec::new(),
+            failed_stores: BTreeSet::new(),
         };
-        for section in sections {
-            if self.options.filters.admit(&section) {
-                builder.add(section);
-            }
+        let admitted = |section: &Section| self.options.filters.admit(section);
+        let (stores, others) = stores::divide(sections.into_iter().filter(admitted).collect());
+        builder.add_secret_stores(stores);
+        if self.options.purpose != Purpose::SecretStores {
+            others.into_iter().for_each(|section| builder.add(section));
         }
         builder.finish()
     }

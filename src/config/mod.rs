@@ -17,6 +17,7 @@ pub mod sample;
 mod sections;
 pub mod selector;
 pub mod sources;
+mod stores;
 mod text;
 pub mod toml;
 mod variables;

@@ -34,7 +34,8 @@ const ACTIVE_INPUTS: [&str; 8] =
     ["cpu", "disk", "diskio", "kernel", "mem", "processes", "swap", "system"];
 
 /// The kinds of plugins in the order in which they are printed.
-const KINDS: [(Kind, &str); 4] = [
+const KINDS: [(Kind, &str); 5] = [
+    (Kind::SecretStore, "Secret stores"),
     (Kind::Output, "Outputs"),
     (Kind::Processor, "Processors"),
     (Kind::Aggregator, "Aggregators"),
@@ -44,7 +45,8 @@ const KINDS: [(Kind, &str); 4] = [
 /// What a sample shows; a list that is absent or empty is no choice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Sections: `agent`, `global_tags`, `inputs`, `outputs`, `processors`, `aggregators`.
+    /// Sections: `agent`, `global_tags`, `secretstores`, `inputs`, `outputs`, `processors`,
+    /// `aggregators`.
     pub sections: Option<Vec<String>>,
     /// Inputs, which are then active.
     pub inputs: Option<Vec<String>>,
@@ -54,6 +56,8 @@ pub struct Selection {
     pub processors: Option<Vec<String>>,
     /// Aggregators, which are then active.
     pub aggregators: Option<Vec<String>>,
+    /// Secret stores, which are then active.
+    pub secret_stores: Option<Vec<String>>,
 }
 
 impl Selection {
@@ -67,6 +71,7 @@ impl Selection {
             Kind::Output => &self.outputs,
             Kind::Processor => &self.processors,
             Kind::Aggregator => &self.aggregators,
+            Kind::SecretStore => &self.secret_stores,
             Kind::Parser | Kind::Serializer => &None,
         })
     }

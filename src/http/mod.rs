@@ -38,7 +38,7 @@ pub use dial::{LocalAddress, LocalAddressError};
 pub use encoding::{ContentEncoding, DecodeError, Gunzip, decode, gzip};
 pub use error::{ClientError, Failure};
 pub use headers::{Headers, basic_credentials};
-pub use oauth2::ClientCredentials;
+pub use oauth2::{ClientCredentials, CredentialStyle, TokenSource};
 pub use proxy::ProxyChoice;
 pub use server::{
     BasicAuth, Handler, Incoming, ReadBodyError, Response as ServerResponse, Server,

@@ -33,6 +33,45 @@ pub struct ClientCredentials {
     pub audience: String,
     /// What the token is to allow.
     pub scopes: Vec<String>,
+    /// What else the server wants to know.
+    pub parameters: Vec<(String, String)>,
+    /// How the server is told who asks; tried out if absent.
+    pub style: Option<CredentialStyle>,
+}
+
+/// How a server is told who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialStyle {
+    /// In the header, as for basic authentication.
+    Header,
+    /// Among what is asked.
+    Form,
+}
+
+/// Hands a token out and asks for another when that is about to end.
+#[derive(Debug)]
+pub struct TokenSource {
+    credentials: ClientCredentials,
+    client: Client,
+    cache: TokenCache,
+    /// A token is renewed so long before it ends.
+    margin: Duration,
+}
+
+impl TokenSource {
+    /// Makes a source; asks for nothing yet.
+    pub fn new(credentials: ClientCredentials, client: Client, margin: Duration) -> TokenSource {
+        TokenSource { credentials, client, cache: TokenCache::default(), margin }
+    }
+
+    /// The token itself.
+    ///
+    /// # Errors
+    /// If there is none that holds, and the server hands none out.
+    pub fn token(&self) -> Result<Secret, Failure> {
+        let token = self.cache.token(&self.credentials, &self.client, self.margin)?;
+        Ok(token.text)
+    }
 }
 
 /// The token in use.
@@ -41,17 +80,18 @@ pub(super) struct TokenCache(Mutex<Cached>);
 
 #[derive(Debug, Default)]
 struct Cached {
-    /// The value of `Authorization`, and until when it holds in the clock's elapsed time.
-    token: Option<(Secret, Option<Duration>)>,
+    token: Option<Token>,
     /// How the server wants to be told who asks; tried out at first.
-    style: Option<Style>,
+    style: Option<CredentialStyle>,
 }
 
-/// How a server is told who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Style {
-    Header,
-    Form,
+#[derive(Debug, Clone)]
+struct Token {
+    /// The word before it in `Authorization`.
+    kind: String,
+    text: Secret,
+    /// Until when it holds in the clock's elapsed time.
+    until: Option<Duration>,
 }
 
 #[derive(Deserialize)]
@@ -96,33 +136,49 @@ impl TokenCache {
         credentials: &ClientCredentials,
         client: &Client,
     ) -> Result<String, Failure> {
+        let token = self.token(credentials, client, SAFETY)?;
+        Ok(format!("{} {}", token.kind, token.text.expose()))
+    }
+
+    /// The token, or a new one if it ends within `margin`.
+    fn token(
+        &self,
+        credentials: &ClientCredentials,
+        client: &Client,
+        margin: Duration,
+    ) -> Result<Token, Failure> {
         let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = client.now();
-        if let Some((token, until)) = &cached.token
-            && until.is_none_or(|until| now + SAFETY < until)
+        if let Some(token) = &cached.token
+            && token.until.is_none_or(|until| now.saturating_add(margin) < until)
         {
-            return Ok(token.expose().to_owned());
+            return Ok(token.clone());
         }
-        let (answer, style) = credentials.ask(client, cached.style)?;
+        let (answer, style) = credentials.ask(client, credentials.style.or(cached.style))?;
         cached.style = Some(style);
-        let authorization = answer.authorization();
         let until = answer.expires_in.span().map(|span| now.saturating_add(span));
-        cached.token = Some((Secret::new(authorization.clone()), until));
-        Ok(authorization)
+        let token =
+            Token { kind: answer.kind().to_owned(), text: Secret::new(answer.access_token), until };
+        cached.token = Some(token.clone());
+        Ok(token)
     }
 }
 
 impl ClientCredentials {
-    fn ask(&self, client: &Client, known: Option<Style>) -> Result<(Answer, Style), Failure> {
-        let response = self.ask_in(client, known.unwrap_or(Style::Header))?;
+    fn ask(
+        &self,
+        client: &Client,
+        known: Option<CredentialStyle>,
+    ) -> Result<(Answer, CredentialStyle), Failure> {
+        let response = self.ask_in(client, known.unwrap_or(CredentialStyle::Header))?;
         if known.is_none() && !is_success(&response) {
-            let second = self.ask_in(client, Style::Form)?;
-            return self.read(&second).map(|answer| (answer, Style::Form));
+            let second = self.ask_in(client, CredentialStyle::Form)?;
+            return self.read(&second).map(|answer| (answer, CredentialStyle::Form));
         }
-        self.read(&response).map(|answer| (answer, known.unwrap_or(Style::Header)))
+        self.read(&response).map(|answer| (answer, known.unwrap_or(CredentialStyle::Header)))
     }
 
-    fn ask_in(&self, client: &Client, style: Style) -> Result<Response, Failure> {
+    fn ask_in(&self, client: &Client, style: CredentialStyle) -> Result<Response, Failure> {
         let scopes = self.scopes.join(" ");
         let mut pairs = vec![("grant_type", "client_credentials")];
         if !scopes.is_empty() {
@@ -131,15 +187,16 @@ impl ClientCredentials {
         if !self.audience.is_empty() {
             pairs.push(("audience", &self.audience));
         }
+        pairs.extend(self.parameters.iter().map(|(key, value)| (key.as_str(), value.as_str())));
         let mut headers = Headers::new();
         headers.set("Content-Type", "application/x-www-form-urlencoded");
         match style {
-            Style::Header => {
+            CredentialStyle::Header => {
                 let (id, secret) =
                     (encode_query(&self.client_id), encode_query(self.client_secret.expose()));
                 headers.set("Authorization", basic_credentials(&id, &secret));
             }
-            Style::Form => {
+            CredentialStyle::Form => {
                 pairs.push(("client_id", &self.client_id));
                 pairs.push(("client_secret", self.client_secret.expose()));
             }
@@ -196,13 +253,13 @@ impl Answer {
         }
     }
 
-    fn authorization(&self) -> String {
-        let kind = match self.token_type.to_lowercase().as_str() {
+    /// The word before the token in `Authorization`.
+    fn kind(&self) -> &str {
+        match self.token_type.to_lowercase().as_str() {
             "" | "bearer" => "Bearer",
             "mac" => "MAC",
             "basic" => "Basic",
             _ => &self.token_type,
-        };
-        format!("{kind} {}", self.access_token)
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! What a plugin is built with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::measured::{MeasuredParser, MeasuredSerializer, Measures};
-use super::settings::{Data, Table, Value};
+use super::secrets::{LinkedCredentials, LinkedHeaders, LinkedSecret, SecretStores};
+use super::settings::{Data, SecretOption, Table, Value};
 use super::{BuildError, Declaration, Parser, PluginLog, Serializer, Statistics};
-use crate::system::{Clock, System};
+use crate::system::{Clock, Secret, System};
 
 /// Everything a plugin may want while it is built: its settings, its log, the machine, and the
 /// formats it can speak.
@@ -20,6 +22,7 @@ pub struct Context<'a> {
     pub statistics: Statistics,
     settings: &'a Table,
     formats: Formats,
+    secrets: SecretStores,
 }
 
 /// The formats that plugins can be set to with `data_format`.
@@ -40,7 +43,67 @@ impl<'a> Context<'a> {
         settings: &'a Table,
         formats: Formats,
     ) -> Context<'a> {
-        Context { system, log, statistics, settings, formats }
+        let secrets = SecretStores::default();
+        Context { system, log, statistics, settings, formats, secrets }
+    }
+
+    /// The same context, with the secret stores that settings may refer to.
+    #[must_use]
+    pub fn with_secrets(self, secrets: SecretStores) -> Context<'a> {
+        Context { secrets, ..self }
+    }
+
+    /// The secret that an option holds or refers to.
+    ///
+    /// # Errors
+    /// If it refers to a store that there is not, or that does not have it.
+    pub fn secret(&self, option: &SecretOption) -> Result<LinkedSecret, BuildError> {
+        LinkedSecret::link(option, &self.secrets, &self.log).map_err(|error| {
+            let written = option.written().expose();
+            let places = self.settings.secrets();
+            let place = places.iter().find(|(_, text)| *text == written);
+            let position = place.map_or(self.settings.position, |(position, _)| *position);
+            BuildError::Secret { position, error }
+        })
+    }
+
+    /// The secret that an option holds or refers to as it is now, for uses that last as long as
+    /// the plugin.
+    ///
+    /// # Errors
+    /// As [`Context::secret`].
+    pub fn fixed_secret(&self, option: &SecretOption) -> Result<Secret, BuildError> {
+        let linked = self.secret(option)?;
+        let secret = linked.get().map_err(BuildError::invalid)?;
+        Ok(secret.into_owned())
+    }
+
+    /// The fields of a header whose values are secrets or refer to them.
+    ///
+    /// # Errors
+    /// As [`Context::secret`].
+    pub fn secret_headers(
+        &self,
+        options: &BTreeMap<String, SecretOption>,
+    ) -> Result<LinkedHeaders, BuildError> {
+        LinkedHeaders::link(options, |option| self.secret(option))
+    }
+
+    /// The name and the password that options hold or refer to.
+    ///
+    /// # Errors
+    /// As [`Context::secret`].
+    pub fn credentials(
+        &self,
+        username: &SecretOption,
+        password: &SecretOption,
+    ) -> Result<LinkedCredentials, BuildError> {
+        Ok(LinkedCredentials { username: self.secret(username)?, password: self.secret(password)? })
+    }
+
+    /// The password that the command line gives for stores that are locked; empty if it gives none.
+    pub fn global_password(&self) -> &Secret {
+        self.secrets.password()
     }
 
     /// The plugin's table in the configuration file.
@@ -90,6 +153,7 @@ impl<'a> Context<'a> {
             statistics: self.statistics.clone(),
             settings: self.settings,
             formats: self.formats,
+            secrets: self.secrets.clone(),
         };
         context.parser(default_format)
     }
@@ -152,6 +216,7 @@ impl<'a> Context<'a> {
             system: self.system.clone(),
             log: self.log.clone().counting_errors(errors),
             statistics: self.statistics.clone(),
+            secrets: self.secrets.clone(),
             ..*self
         }
     }

@@ -5,7 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::settings::{SettingsError, Table};
-use super::{Aggregator, BuildError, Context, Input, Output, Parser, Processor, Serializer};
+use super::{
+    Aggregator, BuildError, Context, Input, Output, Parser, Processor, SecretStore, Serializer,
+};
 
 /// Settings that build a plugin of kind `P`.
 ///
@@ -104,6 +106,8 @@ pub enum Kind {
     Processor,
     /// `[[aggregators.…]]`
     Aggregator,
+    /// `[[secretstores.…]]`
+    SecretStore,
     /// Named by `data_format` of an input.
     Parser,
     /// Named by `data_format` of an output.
@@ -118,6 +122,7 @@ impl Kind {
             Kind::Output => "outputs",
             Kind::Processor => "processors",
             Kind::Aggregator => "aggregators",
+            Kind::SecretStore => "secretstores",
             Kind::Parser => "parsers",
             Kind::Serializer => "serializers",
         }
@@ -154,6 +159,9 @@ impl OfKind for dyn Processor {
 }
 impl OfKind for dyn Aggregator {
     const KIND: Kind = Kind::Aggregator;
+}
+impl OfKind for dyn SecretStore {
+    const KIND: Kind = Kind::SecretStore;
 }
 impl OfKind for dyn Parser {
     const KIND: Kind = Kind::Parser;

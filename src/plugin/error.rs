@@ -1,6 +1,7 @@
 //! What plugins can fail with, sorted by what the engine must decide.
 
-use super::settings::SettingsError;
+use super::secrets::SecretError;
+use super::settings::{Position, SettingsError};
 
 /// Any error of a plugin that the engine only has to report.
 pub type PluginError = Box<dyn std::error::Error + Send + Sync>;
@@ -11,6 +12,14 @@ pub enum BuildError {
     /// Options that are unknown, missing or of a wrong type, each with its place in the file.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Settings(Vec<SettingsError>),
+    /// A secret that is not to be had.
+    #[error("{error}")]
+    Secret {
+        /// Where it is referred to.
+        position: Position,
+        /// Why not.
+        error: SecretError,
+    },
     /// Options that are well-formed but make no sense together or on this machine.
     #[error(transparent)]
     Invalid(PluginError),

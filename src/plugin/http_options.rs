@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::declaration::values_of;
-use super::settings::{Duration, SettingsError, Table};
-use super::{BuildError, SharedOptions};
+use super::settings::{Duration, SecretOption, SettingsError, Table};
+use super::{BuildError, Context, SharedOptions};
 use crate::http::tls::{
     ClientTlsSettings, KeyPair, Renegotiation, ServerTls, ServerTlsSettings, TlsSettingsError,
     TlsVersion, Verification,
@@ -161,7 +161,7 @@ pub struct HttpClientOptions {
     cookie_auth_method: String,
     cookie_auth_username: String,
     cookie_auth_password: String,
-    cookie_auth_headers: BTreeMap<String, String>,
+    cookie_auth_headers: BTreeMap<String, SecretOption>,
     cookie_auth_body: String,
     cookie_auth_renewal: Duration,
 }
@@ -203,8 +203,12 @@ impl HttpClientOptions {
     /// What the options come to, with those for encryption beside them.
     ///
     /// # Errors
-    /// If an address is none, or a name is not known.
-    pub fn settings(&self, tls: &TlsOptions) -> Result<ClientSettings, BuildError> {
+    /// If an address is none, a name is not known, or a secret cannot be had.
+    pub fn settings(
+        &self,
+        tls: &TlsOptions,
+        context: &Context<'_>,
+    ) -> Result<ClientSettings, BuildError> {
         let limit = |limit: Duration| Some(limit.to_std()).filter(|limit| !limit.is_zero());
         Ok(ClientSettings {
             timeout: limit(self.timeout).or(limit(DEFAULT_TIMEOUT)),
@@ -220,7 +224,7 @@ impl HttpClientOptions {
             },
             tls: tls.settings()?,
             credentials: self.credentials()?,
-            cookie_auth: self.cookie_auth()?,
+            cookie_auth: self.cookie_auth(context)?,
             ..ClientSettings::default()
         })
     }
@@ -236,10 +240,12 @@ impl HttpClientOptions {
             token_url: parse_url("token_url", &self.token_url)?,
             audience: self.audience.clone(),
             scopes: self.scopes.clone(),
+            parameters: Vec::new(),
+            style: None,
         }))
     }
 
-    fn cookie_auth(&self) -> Result<Option<CookieAuth>, BuildError> {
+    fn cookie_auth(&self, context: &Context<'_>) -> Result<Option<CookieAuth>, BuildError> {
         if self.cookie_auth_url.is_empty() {
             return Ok(None);
         }
@@ -248,10 +254,13 @@ impl HttpClientOptions {
             method => method,
         };
         let renewal = self.cookie_auth_renewal.to_std();
+        let mut headers = Headers::new();
+        let linked = context.secret_headers(&self.cookie_auth_headers)?;
+        linked.set_on(&mut headers).map_err(BuildError::invalid)?;
         Ok(Some(CookieAuth {
             url: parse_url("cookie_auth_url", &self.cookie_auth_url)?,
             method: method.to_owned(),
-            headers: headers(&self.cookie_auth_headers),
+            headers,
             username: self.cookie_auth_username.clone(),
             password: Secret::new(&self.cookie_auth_password),
             body: Secret::new(&self.cookie_auth_body),
@@ -289,8 +298,22 @@ pub fn headers(pairs: &BTreeMap<String, String>) -> Headers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::settings::Position;
+    use crate::plugin::{Formats, PluginLog, Statistics};
+    use crate::system::System;
 
     type Change = fn(&mut TlsOptions);
+
+    fn settings(
+        options: &HttpClientOptions,
+        tls: &TlsOptions,
+    ) -> Result<ClientSettings, BuildError> {
+        let table = Table::new("test".into(), "outputs.test", Position::default());
+        let formats = Formats { parsers: &[], serializers: &[] };
+        let (log, statistics) = (PluginLog::new("outputs.test"), Statistics::default());
+        let context = Context::new(System::real(), log, statistics, &table, formats);
+        options.settings(tls, &context)
+    }
 
     #[test]
     fn encryption_is_asked_for_by_word_or_by_what_matters_only_with_it() {
@@ -323,7 +346,7 @@ mod tests {
         }
         let options =
             HttpClientOptions { http_proxy_url: "::".into(), ..HttpClientOptions::default() };
-        let error = options.settings(&TlsOptions::default()).unwrap_err().to_string();
+        let error = settings(&options, &TlsOptions::default()).unwrap_err().to_string();
         assert_eq!(error, "http_proxy_url: parse \"::\": missing protocol scheme");
     }
 
@@ -335,16 +358,16 @@ mod tests {
             ..HttpClientOptions::default()
         };
         let tls = TlsOptions::default();
-        assert!(options.settings(&tls).unwrap().credentials.is_none());
+        assert!(settings(&options, &tls).unwrap().credentials.is_none());
         options.token_url = "http://h/token".into();
-        let credentials = options.settings(&tls).unwrap().credentials.unwrap();
+        let credentials = settings(&options, &tls).unwrap().credentials.unwrap();
         assert!(!format!("{credentials:?}").contains("hush"));
     }
 
     #[test]
     fn zero_is_the_default_time_and_no_time_to_wait_for_headers() {
         let options = HttpClientOptions { timeout: Duration::ZERO, ..HttpClientOptions::default() };
-        let settings = options.settings(&TlsOptions::default()).unwrap();
+        let settings = settings(&options, &TlsOptions::default()).unwrap();
         assert_eq!(settings.timeout, Some(std::time::Duration::from_secs(5)));
         assert_eq!((settings.header_timeout, settings.idle_timeout), (None, None));
     }

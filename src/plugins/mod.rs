@@ -5,6 +5,7 @@ pub mod inputs;
 pub mod outputs;
 pub mod parsers;
 pub mod processors;
+pub mod secretstores;
 pub mod serializers;
 
 use crate::plugin::{AnyDeclaration, Formats};
@@ -18,7 +19,8 @@ pub fn all() -> Vec<AnyDeclaration> {
     let outputs = outputs::ALL.iter().map(|plugin| AnyDeclaration::from(*plugin));
     let processors = processors::ALL.iter().map(|plugin| AnyDeclaration::from(*plugin));
     let aggregators = aggregators::ALL.iter().map(|plugin| AnyDeclaration::from(*plugin));
-    inputs.chain(outputs).chain(processors).chain(aggregators).collect()
+    let secret_stores = secretstores::ALL.iter().map(|plugin| AnyDeclaration::from(*plugin));
+    inputs.chain(outputs).chain(processors).chain(aggregators).chain(secret_stores).collect()
 }
 
 #[cfg(test)]

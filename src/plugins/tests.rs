@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::toml;
 use crate::metric::{Metric, Timestamp};
 use crate::plugin::settings::Table;
-use crate::plugin::{Context, Declaration, Parser, PluginLog, Serializer, Statistics};
+use crate::plugin::{Context, Declaration, Parser, PluginLog, SecretStore, Serializer, Statistics};
 use crate::plugins::FORMATS;
 use crate::system::System;
 use crate::system::fake::FakeClock;
@@ -45,6 +45,14 @@ pub(crate) fn serializer(
     options: &str,
 ) -> Result<Box<dyn Serializer>, String> {
     build(plugin, "outputs.test", options)
+}
+
+/// Builds a secret store from options in TOML.
+pub(crate) fn secret_store(
+    plugin: &Declaration<dyn SecretStore>,
+    options: &str,
+) -> Result<Box<dyn SecretStore>, String> {
+    build(plugin, "secretstores.test", options)
 }
 
 /// What a parser with these options makes of an input, as lines of the line protocol, or the error.

@@ -90,6 +90,12 @@ pub fn environment_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// The names of the environment variables that begin with `prefix`, in any order.
+pub fn environment_names(prefix: &str) -> Vec<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    names.filter(|name| name.starts_with(prefix)).collect()
+}
+
 /// Which root a path is below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Root {

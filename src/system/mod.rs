@@ -20,6 +20,7 @@ mod secret;
 pub mod socket_diag;
 mod sockets;
 mod space;
+mod terminal;
 pub mod thread;
 mod udev;
 
@@ -28,14 +29,17 @@ pub use clock::{Clock, RealClock, Waited};
 pub use errno::ErrorWords;
 pub use folder::{FolderEntry, HostFolder};
 pub use glob::{Glob, GlobError};
-pub use host::{DiskRoots, Host, HostFile, HostRoots, Root, environment_variable};
+pub use host::{
+    DiskRoots, Host, HostFile, HostRoots, Root, environment_names, environment_variable,
+};
 pub use links::Link;
 pub use machine_status::MachineStatus;
 pub use portable::{BusyShares, PortableDisk, PortableMachine, PortableMemory, PortableProcessors};
 pub use random::Random;
 pub use rotating_file::{RotatingFile, Rotation};
-pub use secret::Secret;
+pub use secret::{Secret, forbid_core_dumps};
 pub use space::SpaceUsage;
+pub use terminal::ask_hidden;
 
 use std::sync::Arc;
 

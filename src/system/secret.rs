@@ -1,8 +1,13 @@
 //! Texts that never show up in logs and error messages.
 
 use std::fmt;
+use std::io;
 
-/// A password or token; its `Debug` shows nothing of it.
+use rustix::process::{Resource, Rlimit, setrlimit};
+use zeroize::Zeroize;
+
+/// A password or token; its `Debug` shows nothing of it, and its memory is overwritten when it is
+/// dropped.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(String);
 
@@ -20,6 +25,22 @@ impl Secret {
     /// Whether there is nothing to hide.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// Keeps the kernel from writing the memory of this process, and of those that it starts, to disk
+/// when it crashes.
+///
+/// # Errors
+/// If the system does not let it.
+pub fn forbid_core_dumps() -> io::Result<()> {
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    Ok(())
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 

@@ -5,17 +5,18 @@ use super::source::{Source, sources};
 
 /// A folder of `src` and the modules that it may name. Those that end in `::` stand for what is
 /// below them.
-const MAY_KNOW: [(&str, &[&str]); 12] = [
+const MAY_KNOW: [(&str, &[&str]); 13] = [
     ("metric", &[]),
     // A plain value, which clocks hand out.
     ("system", &["metric::Timestamp"]),
     ("kafka", &["system"]),
     ("http", &["system", "metric::Timestamp"]),
+    ("crypto", &["system"]),
     // Options that many plugins share are read here, and what they come to is the client's.
     ("plugin", &["metric", "system", "http"]),
     ("process", &["plugin", "metric", "system"]),
     ("socket", &["plugin", "metric", "system", "http"]),
-    ("plugins", &["plugin", "metric", "system", "kafka", "http", "process", "socket"]),
+    ("plugins", &["plugin", "metric", "system", "kafka", "http", "crypto", "process", "socket"]),
     ("agent", &["plugin", "metric", "system"]),
     ("config", &["plugin", "plugins", "agent", "metric", "system", "http"]),
     (
@@ -36,7 +37,7 @@ const MAY_KNOW: [(&str, &[&str]); 12] = [
 /// Crates that only one folder may name.
 const DOORS: [(&str, &[&str]); 8] = [
     ("rdkafka", &["kafka"]),
-    ("openssl", &["http"]),
+    ("openssl", &["http", "crypto"]),
     ("httparse", &["http"]),
     ("snap", &["http"]),
     ("toml", &["config"]),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::none;
 use super::source::{files, folders, root};
 
-const KINDS: [&str; 6] =
-    ["aggregators", "inputs", "outputs", "parsers", "processors", "serializers"];
+const KINDS: [&str; 7] =
+    ["aggregators", "inputs", "outputs", "parsers", "processors", "secretstores", "serializers"];
 
 /// Plugins without testcases, each with the reason.
 const WITHOUT_TESTCASES: [(&str, &str); 0] = [];

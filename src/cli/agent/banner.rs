@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::PluginSources;
 use crate::agent::options::AgentOptions;
 use crate::agent::plan::Plan;
-use crate::config::LoadedPlugin;
+use crate::config::{Loaded, LoadedPlugin};
 use crate::plugin::settings::format_duration;
 use crate::plugins;
 
@@ -22,12 +22,8 @@ pub(super) enum OutputUse {
 }
 
 /// Logs what was loaded.
-pub(super) fn log_loaded(
-    loaded: &[LoadedPlugin],
-    outputs: OutputUse,
-    tags: &BTreeMap<String, String>,
-    sources: PluginSources,
-) {
+pub(super) fn log_loaded(loaded: &Loaded, outputs: OutputUse, sources: PluginSources) {
+    let Loaded { plugins: loaded, secret_stores, tags, .. } = loaded;
     let list = |kind| match sources {
         PluginSources::Listed => format!("{}{}", counted(loaded, kind), source_table(loaded, kind)),
         PluginSources::Unlisted => counted(loaded, kind),
@@ -39,17 +35,24 @@ pub(super) fn log_loaded(
     );
     log::info!(
         target: "",
-        "Available plugins: {} inputs, {} aggregators, {} processors, {} parsers, {} outputs, 0 secret stores",
+        "Available plugins: {} inputs, {} aggregators, {} processors, {} parsers, {} outputs, {} secret stores",
         plugins::inputs::ALL.len(),
         plugins::aggregators::ALL.len(),
         plugins::processors::ALL.len(),
         plugins::parsers::ALL.len(),
         plugins::outputs::ALL.len(),
+        plugins::secretstores::ALL.len(),
     );
     log::info!(target: "", "Loaded inputs:{}", list("inputs"));
     log::info!(target: "", "Loaded aggregators:{}", list("aggregators"));
     log::info!(target: "", "Loaded processors:{}", list("processors"));
-    log::info!(target: "", "Loaded secretstores:");
+    // Telegraf lists these by their ids, since that is what others know them by.
+    let ids: String = secret_stores.ids().map(|id| format!(" {id}")).collect();
+    let files = match sources {
+        PluginSources::Listed => source_table(loaded, "secretstores"),
+        PluginSources::Unlisted => String::new(),
+    };
+    log::info!(target: "", "Loaded secretstores:{ids}{files}");
     match outputs {
         OutputUse::Used => log::info!(target: "", "Loaded outputs:{}", list("outputs")),
         OutputUse::Unused => {

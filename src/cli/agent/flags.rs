@@ -23,6 +23,16 @@ pub const PROGRAM: Program = Program {
             usage: "plugins [KIND]",
             help: "List the plugins that are there, or those of one kind",
         },
+        Word {
+            usage: "secrets list [ID…]",
+            help: "List the secrets of all secret stores, or of those named",
+        },
+        Word { usage: "secrets get ID KEY", help: "Print a secret" },
+        Word {
+            usage: "secrets set ID KEY [VALUE]",
+            help: "Set a secret; without a value it is asked for on the terminal",
+        },
+        Word { usage: "secrets remove ID KEY", help: "Remove a secret" },
         Word { usage: "version", help: "Print the version" },
         Word { usage: "help", help: "Show this help" },
     ],
@@ -95,7 +105,7 @@ pub const PROGRAM: Program = Program {
             Takes::Value("A:B"),
             "",
             CONFIGURATION,
-            "With `config`: print these sections only: agent, global_tags, outputs, processors, aggregators, inputs",
+            "With `config`: print these sections only: agent, global_tags, secretstores, outputs, processors, aggregators, inputs",
         ),
         Flag::new("input-filter", Takes::Value("A:B"), "", CONFIGURATION, "Use these inputs only"),
         Flag::new(
@@ -162,14 +172,14 @@ pub const PROGRAM: Program = Program {
             Takes::Value("WORD"),
             "",
             RUNNING,
-            "Accepted for the sake of old command lines; no secret store here has a password",
+            "Unlock secret stores with this password, unless their settings have one",
         ),
         Flag::new(
             "unprotected",
             Takes::Switch,
             "",
             RUNNING,
-            "Accepted for the sake of old command lines; does nothing",
+            "Let the process be dumped to disk with the secrets in it when it crashes",
         ),
         Flag::new(
             "pprof-addr",
@@ -192,6 +202,13 @@ pub const PROGRAM: Program = Program {
             "",
             LISTING,
             "Print the sample configuration of an input or output, such as `cpu`",
+        ),
+        Flag::new(
+            "reveal-secret",
+            Takes::Switch,
+            "",
+            LISTING,
+            "With `secrets list`: print the secrets, too",
         ),
         Flag::new(
             "input-list",

@@ -63,6 +63,7 @@ pub(super) fn sample_config(parsed: &Parsed) -> io::Result<()> {
         outputs: filter("output-filter"),
         processors: filter("processor-filter"),
         aggregators: filter("aggregator-filter"),
+        secret_stores: filter("secretstore-filter"),
     }))
 }
 

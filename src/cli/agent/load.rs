@@ -10,6 +10,7 @@ use crate::agent::options::AgentOptions;
 use crate::cli::logging::{self, LogDestination, LogFormat, LogSettings};
 use crate::config::{LoadOptions, Loaded, Loader, Plugins, Purpose};
 use crate::plugin::Statistics;
+use crate::plugin::secrets::SecretStores;
 use crate::system::{Rotation, System, environment_variable};
 
 /// Loads the configuration for the run that was asked for.
@@ -34,6 +35,18 @@ pub(super) fn load(
 /// Everything that is wrong with it.
 pub(super) fn check(arguments: &Arguments, system: &System) -> Result<(), CliError> {
     load_for(Purpose::Check, arguments, system, &Statistics::default()).map(drop)
+}
+
+/// Loads the secret stores and nothing else.
+///
+/// # Errors
+/// Everything that is wrong with them and with the files that they stand in.
+pub(super) fn secret_stores(
+    arguments: &Arguments,
+    system: &System,
+) -> Result<SecretStores, CliError> {
+    let loaded = load_for(Purpose::SecretStores, arguments, system, &Statistics::default())?;
+    Ok(loaded.secret_stores)
 }
 
 fn load_for(

@@ -6,6 +6,7 @@ mod list;
 mod load;
 mod pidfile;
 mod run;
+mod secrets;
 mod watch;
 
 use std::ffi::OsString;
@@ -25,7 +26,8 @@ use crate::config::selector::Selector;
 use crate::config::sources::Sources;
 use crate::config::{LoadOptions, PluginFilters};
 use crate::plugin::settings::{self, parse_duration};
-use crate::system::System;
+use crate::system::{Secret, System, forbid_core_dumps};
+use secrets::SecretsError;
 use watch::{Notice, WatchError, WatchOptions};
 
 /// How often changed files are looked for if nothing else is said.
@@ -77,6 +79,8 @@ enum CliError {
     InputsFailed(u64),
     #[error("[telegraf] Error running agent: output plugins unable to send {0} metrics")]
     Unsent(u64),
+    #[error("{0}")]
+    Secrets(#[from] SecretsError),
     #[error("{0}")]
     Watch(#[from] WatchError),
     #[error("writing to standard output: {0}")]
@@ -133,6 +137,7 @@ fn dispatch(
         _ if parsed.is_on("input-list") => Ok(list::plugins(Some("inputs"))?),
         _ if parsed.is_on("output-list") => Ok(list::plugins(Some("outputs"))?),
         [] => {
+            protect_secrets(parsed);
             let arguments = run_arguments(parsed)?;
             run::run(&arguments, system, &signals?)
         }
@@ -141,9 +146,22 @@ fn dispatch(
         ["plugins"] => Ok(list::plugins(None)?),
         ["plugins", kind, ..] => Ok(list::plugins(Some(kind))?),
         ["config", "check", ..] => load::check(&run_arguments(parsed)?, system),
+        ["secrets", rest @ ..] => {
+            protect_secrets(parsed);
+            secrets::run(rest, parsed, &run_arguments(parsed)?, system)
+        }
         // Telegraf prints the sample for any other word behind `config`.
         ["config", ..] => Ok(list::sample_config(parsed)?),
         [word, ..] => Err(CliError::Usage(format!("unknown command {word:?}"))),
+    }
+}
+
+/// Keeps what is in memory from the disk, unless the command line says that it need not.
+fn protect_secrets(parsed: &Parsed) {
+    if parsed.is_on("unprotected") {
+        log::warn!(target: "", "Running without secret protection!");
+    } else if let Err(error) = forbid_core_dumps() {
+        log::debug!(target: "", "Secrets are not kept out of core dumps: {error}");
     }
 }
 
@@ -187,8 +205,8 @@ fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
     };
     let selector = Selector::new(&parsed.values("select"))
         .map_err(|error| CliError::Usage(error.to_string()))?;
-    for flag in ["password", "pprof-addr"].into_iter().filter(|flag| parsed.value(flag).is_some()) {
-        log::warn!(target: "", "--{flag} does nothing here");
+    if parsed.value("pprof-addr").is_some() {
+        log::warn!(target: "", "--pprof-addr does nothing here");
     }
     Ok(Arguments {
         sources: Sources {
@@ -204,6 +222,7 @@ fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
                 secret_stores: list::names(parsed.value("secretstore-filter")),
             },
             selector,
+            password: Secret::new(parsed.value("password").unwrap_or_default()),
             ..LoadOptions::default()
         },
         watch: watch_options(parsed)?,

@@ -108,7 +108,7 @@ fn announce(arguments: &Arguments, loaded: &Loaded) {
         RunMode::Test { .. } => OutputUse::Unused,
         RunMode::Daemon | RunMode::Once { .. } => OutputUse::Used,
     };
-    banner::log_loaded(&loaded.plugins, outputs, &loaded.tags, arguments.plugin_sources);
+    banner::log_loaded(loaded, outputs, arguments.plugin_sources);
     if arguments.mode == RunMode::Daemon {
         banner::log_config(&loaded.plan);
     }

@@ -100,8 +100,8 @@ fn one_section_with_one_fault_says_it_in_telegrafs_words() {
              are: lines) (0.conf:1:1)",
         ),
         (
-            "[[inputs.probe]]\ntext = 'x @{vault:key}'",
-            "unknown secret store for \"@{vault:key}\" (0.conf:2:8)",
+            "[[inputs.probe]]\npassword = 'x @{vault:key}'",
+            "unknown secret store for \"@{vault:key}\" (0.conf:2:12)",
         ),
         (
             "[[inputs.probe]]\ntext = '${NONE:?it is needed}'",
@@ -109,9 +109,9 @@ fn one_section_with_one_fault_says_it_in_telegrafs_words() {
              (0.conf:2:8)",
         ),
         (
-            "[[secretstores.os]]",
-            "error parsing os, undefined but requested secretstores: os (0.conf:1:1); this version \
-             has no secretstores",
+            "[[secretstores.nosuch]]\nid = 'x'",
+            "error parsing nosuch, undefined but requested secretstores: nosuch (0.conf:1:1); \
+             this version has the secretstores vault",
         ),
         (
             "[agent]\nmetric_batch_size = -1",

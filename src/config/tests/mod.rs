@@ -2,7 +2,9 @@
 
 mod errors;
 mod plans;
+mod secrets;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
@@ -12,12 +14,13 @@ use super::environment::Handling;
 use super::sources::Sources;
 use super::*;
 use crate::metric::{Metric, Timestamp};
+use crate::plugin::settings::SecretOption;
 use crate::plugin::{
     Accumulator, Aggregator, Build, BuildError, ConnectError, Context, Declaration, Formats, Input,
-    Output, Parser, PluginError, Processor, Statistics, WriteError,
+    Output, Parser, PluginError, Processor, SecretStore, Statistics, WriteError,
 };
 use crate::system::fake::FakeClock;
-use crate::system::{Host, HostRoots, Random, System};
+use crate::system::{Host, HostRoots, Random, Secret, System};
 
 /// Settings of every plugin here.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -28,6 +31,8 @@ struct Config {
     text: String,
     /// Asks for a parser.
     parses: bool,
+    password: SecretOption,
+    headers: BTreeMap<String, SecretOption>,
 }
 
 struct Plugin;
@@ -40,6 +45,8 @@ impl Config {
         if self.parses {
             context.parser("lines")?;
         }
+        context.secret(&self.password)?;
+        context.secret_headers(&self.headers)?;
         Ok(Plugin)
     }
 }
@@ -92,6 +99,33 @@ impl Build<dyn Parser> for LinesConfig {
     }
 }
 
+/// A store with the keys `key` and `pass`, whose value is its password.
+struct Vault(Secret);
+
+impl SecretStore for Vault {
+    fn get(&self, key: &str) -> Result<Secret, PluginError> {
+        match key {
+            "key" | "pass" => Ok(self.0.clone()),
+            _ => Err("not found".into()),
+        }
+    }
+
+    fn list(&self) -> Result<Vec<String>, PluginError> {
+        Ok(vec!["key".to_owned(), "pass".to_owned()])
+    }
+}
+
+impl Build<dyn SecretStore> for Config {
+    fn build(self, context: &Context<'_>) -> Result<Box<dyn SecretStore>, BuildError> {
+        self.plugin(context)?;
+        let password = match self.password.is_empty() {
+            true => context.global_password().clone(),
+            false => context.secret(&self.password)?.get().unwrap().into_owned(),
+        };
+        Ok(Box::new(Vault(password)))
+    }
+}
+
 macro_rules! builds {
     ($($kind:ident),*) => {$(
         impl Build<dyn $kind> for Config {
@@ -109,6 +143,7 @@ static OUTPUT: Declaration<dyn Output> = Declaration::new::<Config>("hole", "");
 static PROCESSOR: Declaration<dyn Processor> = Declaration::new::<Config>("pass", "");
 static OTHER_PROCESSOR: Declaration<dyn Processor> = Declaration::new::<Config>("other", "");
 static AGGREGATOR: Declaration<dyn Aggregator> = Declaration::new::<Config>("sum", "");
+static VAULT: Declaration<dyn SecretStore> = Declaration::new::<Config>("vault", "");
 static PARSER: Declaration<dyn Parser> = Declaration::new::<LinesConfig>("lines", "");
 
 static PLUGINS: Plugins = Plugins {
@@ -116,6 +151,7 @@ static PLUGINS: Plugins = Plugins {
     outputs: &[&OUTPUT],
     processors: &[&OTHER_PROCESSOR, &PROCESSOR],
     aggregators: &[&AGGREGATOR],
+    secret_stores: &[&VAULT],
     formats: Formats { parsers: &[&PARSER], serializers: &[] },
 };
 

@@ -376,6 +376,8 @@ fn tokens_are_asked_for_either_way_and_kept() {
         token_url: url(&format!("{address}/token")),
         audience: "them".into(),
         scopes: vec!["a".into(), "b".into()],
+        parameters: Vec::new(),
+        style: None,
     };
     let client = client(|settings| settings.credentials = Some(credentials));
     for _ in 0..2 {

@@ -6,6 +6,7 @@ use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::secret::SECRET;
 use super::{Data, Entry, Position, Table, Value};
 
 /// Why a value could not be read, and the entry of the outermost table it came from.
@@ -150,7 +151,7 @@ impl<'de> de::MapAccess<'de> for EntryAccess<'_> {
         let Some((at, entry)) = self.current else {
             return Err(de::Error::custom("a value was asked for before its key"));
         };
-        seed.deserialize(ValueDeserializer(&entry.value)).map_err(|error| {
+        seed.deserialize(ValueDeserializer(&entry.value, Some(entry))).map_err(|error| {
             let mut error = error.at(entry);
             error.entry = Some(at);
             error
@@ -158,7 +159,8 @@ impl<'de> de::MapAccess<'de> for EntryAccess<'_> {
     }
 }
 
-struct ValueDeserializer<'t>(&'t Value);
+/// Deserializes a value, which may be that of an entry.
+struct ValueDeserializer<'t>(&'t Value, Option<&'t Entry>);
 
 impl<'t> ValueDeserializer<'t> {
     fn mismatch(&self, wanted: &str) -> ReadError {
@@ -245,7 +247,7 @@ impl<'de> de::SeqAccess<'de> for ArrayAccess<'_> {
             error.position.get_or_insert(value.position);
             error
         };
-        seed.deserialize(ValueDeserializer(value)).map(Some).map_err(placed)
+        seed.deserialize(ValueDeserializer(value, None)).map(Some).map_err(placed)
     }
 }
 
@@ -342,9 +344,12 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, ReadError> {
+        if let Some(entry) = self.1.filter(|_| name == SECRET) {
+            entry.mark_secret();
+        }
         visitor.visit_newtype_struct(self)
     }
 

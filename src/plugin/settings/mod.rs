@@ -12,10 +12,12 @@
 mod deserialize;
 mod duration;
 mod error;
+mod secret;
 mod size;
 mod table;
 
 pub use duration::{Duration, format_duration, parse_duration};
 pub use error::{Place, Position, SettingsError, did_you_mean};
+pub use secret::SecretOption;
 pub use size::Size;
 pub use table::{Data, Entry, Table, Value};

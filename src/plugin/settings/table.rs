@@ -35,6 +35,7 @@ pub struct Entry {
     /// The value as it is written in the file.
     source: Option<Box<str>>,
     read: Cell<bool>,
+    secret: Cell<bool>,
 }
 
 /// A value with its place.
@@ -111,7 +112,8 @@ impl Table {
         source: Option<&str>,
     ) {
         let (key, source) = (key.into(), source.map(Box::from));
-        self.entries.push(Entry { key, position, value, source, read: Cell::new(false) });
+        let (read, secret) = (Cell::new(false), Cell::new(false));
+        self.entries.push(Entry { key, position, value, source, read, secret });
     }
 
     /// The keys in file order.
@@ -177,6 +179,20 @@ impl Table {
         }
     }
 
+    /// The texts that were read as secrets, below this table too, each with its place.
+    pub fn secrets(&self) -> Vec<(Position, &str)> {
+        let mut secrets = Vec::new();
+        for entry in &self.entries {
+            match &entry.value.data {
+                Data::String { text, .. } if entry.is_secret() => {
+                    secrets.push((entry.value.position, text.as_str()));
+                }
+                _ => secrets.extend(entry.value.tables().flat_map(Table::secrets)),
+            }
+        }
+        secrets
+    }
+
     /// The keys that nobody has read, below this table too, each with a suggestion if one is near.
     pub fn unknown(&self) -> Vec<SettingsError> {
         let mut errors = Vec::new();
@@ -185,18 +201,7 @@ impl Table {
                 errors.push(self.unknown_key(entry));
                 continue;
             }
-            let nested: Vec<&Table> = match &entry.value.data {
-                Data::Table(table) => vec![table],
-                Data::Array(values) => values
-                    .iter()
-                    .filter_map(|value| match &value.data {
-                        Data::Table(table) => Some(table),
-                        _ => None,
-                    })
-                    .collect(),
-                _ => Vec::new(),
-            };
-            errors.extend(nested.into_iter().flat_map(Table::unknown));
+            errors.extend(entry.value.tables().flat_map(Table::unknown));
         }
         errors
     }
@@ -232,8 +237,17 @@ impl Entry {
         self.source.as_deref()
     }
 
+    /// Whether the value was read as a secret, and so is never to be shown.
+    pub fn is_secret(&self) -> bool {
+        self.secret.get()
+    }
+
     pub(super) fn mark_read(&self) {
         self.read.set(true);
+    }
+
+    pub(super) fn mark_secret(&self) {
+        self.secret.set(true);
     }
 
     /// Marks the key and everything below it as read: the reader takes whatever keys there are.
@@ -244,6 +258,18 @@ impl Entry {
 }
 
 impl Value {
+    /// The tables that it is or holds.
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        let values = match &self.data {
+            Data::Array(values) => values.as_slice(),
+            _ => std::slice::from_ref(self),
+        };
+        values.iter().filter_map(|value| match &value.data {
+            Data::Table(table) => Some(table),
+            _ => None,
+        })
+    }
+
     pub(super) fn mark_all_read(&self) {
         match &self.data {
             Data::Table(table) => table.entries.iter().for_each(Entry::mark_all_read),
@@ -344,6 +370,31 @@ mod tests {
                 "telegraf.conf:4:3: [inputs.x]: names: cannot unmarshal TOML integer into array",
             ]
         );
+    }
+
+    #[test]
+    fn secrets_are_remembered_as_such_at_every_depth_and_not_shown() {
+        use crate::plugin::settings::SecretOption;
+
+        #[derive(Debug, Deserialize)]
+        struct Secrets {
+            password: SecretOption,
+            headers: std::collections::BTreeMap<String, SecretOption>,
+            plain: String,
+        }
+
+        let headers = Data::Table(table(vec![("X", text("hush"))]));
+        let settings =
+            table(vec![("password", variable("pw")), ("headers", headers), ("plain", text("p"))]);
+        let read: Secrets = settings.read().unwrap();
+        assert_eq!((read.password, read.plain.as_str()), ("pw".into(), "p"));
+        let (line, column) = (2, 3);
+        let position = Position { line, column };
+        assert_eq!(settings.secrets(), [(position, "pw"), (position, "hush")]);
+        assert!(!format!("{:?}", read.headers).contains("hush"));
+        let error = table(vec![("password", Data::Integer(1))]).read::<Secrets>().unwrap_err();
+        let expected = "password: cannot unmarshal TOML integer into string";
+        assert!(error[0].to_string().contains(expected), "{error:?}");
     }
 
     #[test]

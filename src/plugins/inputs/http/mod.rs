@@ -10,8 +10,10 @@ use std::thread;
 use crossbeam_channel::{Sender, unbounded};
 use serde::{Deserialize, Serialize};
 
-use crate::http::{Client, ContentEncoding, Request, Url, basic_credentials, reason};
+use crate::http::{Client, ContentEncoding, Request, Url, reason};
 use crate::plugin::http_options::{HttpClientOptions, TlsOptions};
+use crate::plugin::secrets::{LinkedCredentials, LinkedHeaders, LinkedSecret};
+use crate::plugin::settings::SecretOption;
 use crate::plugin::{
     Accumulator, Build, BuildError, Context, Declaration, Input, Parser, PluginError, PluginLog,
     ServiceAccumulator, StartError,
@@ -35,11 +37,11 @@ pub struct Config {
     method: String,
     body: String,
     content_encoding: String,
-    username: String,
-    password: String,
-    token: String,
+    username: SecretOption,
+    password: SecretOption,
+    token: SecretOption,
     token_file: String,
-    headers: BTreeMap<String, String>,
+    headers: BTreeMap<String, SecretOption>,
     success_status_codes: Vec<u16>,
 }
 
@@ -50,9 +52,9 @@ impl Default for Config {
             method: "GET".to_owned(),
             body: String::new(),
             content_encoding: "identity".to_owned(),
-            username: String::new(),
-            password: String::new(),
-            token: String::new(),
+            username: SecretOption::default(),
+            password: SecretOption::default(),
+            token: SecretOption::default(),
             token_file: String::new(),
             headers: BTreeMap::new(),
             success_status_codes: vec![200],
@@ -80,12 +82,15 @@ impl Build<dyn Input> for Config {
             body => encoding.encode(body.into()).map_err(|e| BuildError::invalid(e.to_string()))?,
         };
         let options: HttpClientOptions = context.settings().read()?;
-        let settings = options.settings(&context.settings().read::<TlsOptions>()?)?;
+        let settings = options.settings(&context.settings().read::<TlsOptions>()?, context)?;
         let clock = context.system.clock.clone();
         let asker = Asker {
             client: Client::new(settings, clock).map_err(BuildError::invalid)?,
             encoding: encoding.header().filter(|_| !body.is_empty()),
             body,
+            credentials: context.credentials(&self.username, &self.password)?,
+            token: context.secret(&self.token)?,
+            headers: context.secret_headers(&self.headers)?,
             config: self,
         };
         Ok(Box::new(Http {
@@ -117,6 +122,9 @@ struct Http {
 struct Asker {
     config: Config,
     client: Client,
+    credentials: LinkedCredentials,
+    token: LinkedSecret,
+    headers: LinkedHeaders,
     /// Packed, if that is asked for.
     body: Vec<u8>,
     /// How.
@@ -158,10 +166,9 @@ impl Asker {
         if let Some(encoding) = self.encoding {
             request.headers.set("Content-Encoding", encoding);
         }
-        config.headers.iter().for_each(|(name, value)| request.headers.set(name, value));
-        if !(config.username.is_empty() && config.password.is_empty()) {
-            let credentials = basic_credentials(&config.username, &config.password);
-            request.headers.set("Authorization", credentials);
+        self.headers.set_on(&mut request.headers)?;
+        if let Some(authorization) = self.credentials.authorization()? {
+            request.headers.set("Authorization", authorization);
         }
         let response = self.client.send(&request)?;
         let status = response.status;
@@ -179,13 +186,13 @@ impl Asker {
 
     fn token(&self) -> Result<Option<String>, PluginError> {
         let path = &self.config.token_file;
-        match (self.config.token.as_str(), path.as_str()) {
-            ("", "") => Ok(None),
+        match (self.token.is_empty(), path.as_str()) {
+            (true, "") => Ok(None),
             // Whoever hands tokens out replaces the file now and then.
-            ("", path) => std::fs::read_to_string(path)
+            (true, path) => std::fs::read_to_string(path)
                 .map(|token| Some(token.trim_matches('\n').to_owned()))
                 .map_err(|error| format!("open {path}: {}", ErrorWords(&error)).into()),
-            (token, _) => Ok(Some(token.trim().to_owned())),
+            (false, _) => Ok(Some(self.token.get()?.expose().trim().to_owned())),
         }
     }
 }

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::discovery::{self, Discovery};
 use super::{Prometheus, RequestMetrics, Scraper};
-use crate::http::{Client, Headers, USER_AGENT, basic_credentials};
+use crate::http::{Client, Headers, USER_AGENT};
 use crate::plugin::http_options::{HttpClientOptions, TlsOptions};
-use crate::plugin::settings::{Data, Size};
+use crate::plugin::settings::{Data, SecretOption, Size};
 use crate::plugin::{Build, BuildError, Context, Input};
 
 /// The forms that are understood.
@@ -47,9 +47,9 @@ pub struct Config {
     kubernetes_services: Vec<String>,
     content_length_limit: Size,
     bearer_token: String,
-    bearer_token_string: String,
-    username: String,
-    password: String,
+    bearer_token_string: SecretOption,
+    username: SecretOption,
+    password: SecretOption,
     http_headers: BTreeMap<String, String>,
     enable_request_metrics: bool,
     http_service_discovery: discovery::Config,
@@ -74,9 +74,9 @@ impl Default for Config {
             kubernetes_services: Vec::new(),
             content_length_limit: Size::from_bytes(0),
             bearer_token: String::new(),
-            bearer_token_string: String::new(),
-            username: String::new(),
-            password: String::new(),
+            bearer_token_string: SecretOption::default(),
+            username: SecretOption::default(),
+            password: SecretOption::default(),
             http_headers: BTreeMap::new(),
             enable_request_metrics: false,
             http_service_discovery: discovery::Config::default(),
@@ -93,7 +93,7 @@ impl Build<dyn Input> for Config {
         context.settings().accept(&OPTIONS_OF_PODS);
         self.check()?;
         let options: HttpClientOptions = context.settings().read()?;
-        let mut settings = options.settings(&context.settings().read::<TlsOptions>()?)?;
+        let mut settings = options.settings(&context.settings().read::<TlsOptions>()?, context)?;
         match self.content_length_limit.bytes() {
             0 => {}
             bytes => settings.max_body_bytes = usize::try_from(bytes).unwrap_or(usize::MAX),
@@ -111,6 +111,8 @@ impl Build<dyn Input> for Config {
             scraper: Scraper {
                 client: Client::new(settings, clock).map_err(BuildError::invalid)?,
                 headers: self.headers(),
+                token: context.secret(&self.bearer_token_string)?,
+                credentials: context.credentials(&self.username, &self.password)?,
                 token_file: self.bearer_token,
                 system: context.system.clone(),
             },
@@ -167,11 +169,6 @@ impl Config {
         let mut headers = Headers::new();
         headers.set("User-Agent", USER_AGENT);
         headers.set("Accept", ACCEPT);
-        if !self.bearer_token_string.is_empty() {
-            headers.set("Authorization", format!("Bearer {}", self.bearer_token_string));
-        } else if !(self.username.is_empty() && self.password.is_empty()) {
-            headers.set("Authorization", basic_credentials(&self.username, &self.password));
-        }
         self.http_headers.iter().for_each(|(name, value)| headers.set(name, value));
         headers
     }

@@ -16,6 +16,7 @@ use crossbeam_channel::{Sender, unbounded};
 use crate::http::{Client, ClientError, Failure, Headers, Request};
 use crate::metric::Metric;
 use crate::plugin::http_options::{HttpClientOptions, TlsOptions};
+use crate::plugin::secrets::{LinkedCredentials, LinkedSecret};
 use crate::plugin::{Accumulator, Declaration, Input, Parser, PluginError, PluginLog, Statistics};
 use crate::system::{ErrorWords, System};
 
@@ -60,6 +61,10 @@ struct Scraper {
     headers: Headers,
     /// File with a token; none if empty.
     token_file: String,
+    /// A token that the settings hold; the file goes before it.
+    token: LinkedSecret,
+    /// Who asks, where there is no token.
+    credentials: LinkedCredentials,
     system: System,
 }
 
@@ -75,6 +80,8 @@ struct Scraped {
 enum ScrapeError {
     #[error("open {path}: {}", ErrorWords(.source))]
     Token { path: String, source: std::io::Error },
+    #[error("{0}")]
+    Secret(PluginError),
     #[error("error making HTTP request to {url:?}: {source}")]
     Request { url: String, source: Box<ClientError> },
     #[error("{url:?} returned HTTP status {status:?}")]
@@ -114,7 +121,7 @@ impl Scraper {
     fn scrape(&self, target: &Target) -> Scraped {
         let mut request = Request::new("GET", target.url.clone(), b"");
         request.headers = self.headers.clone();
-        if let Some(error) = self.add_token(&mut request) {
+        if let Err(error) = self.add_authorization(&mut request.headers) {
             return Scraped { body: Err(error), took: None };
         }
         let url = || target.shown.clone();
@@ -137,18 +144,29 @@ impl Scraper {
         }
     }
 
-    /// Adds the token of the file, which somebody replaces now and then.
-    fn add_token(&self, request: &mut Request<'_>) -> Option<ScrapeError> {
-        if self.token_file.is_empty() {
-            return None;
+    /// Adds what proves who asks.
+    fn add_authorization(&self, headers: &mut Headers) -> Result<(), ScrapeError> {
+        let secret = |error: PluginError| ScrapeError::Secret(error);
+        let authorization = if !self.token_file.is_empty() {
+            // Somebody replaces the file now and then.
+            let token = std::fs::read_to_string(&self.token_file).map_err(|source| {
+                let path = self.token_file.clone();
+                ScrapeError::Token { path, source }
+            })?;
+            Some(format!("Bearer {}", token.trim()))
+        } else if headers.get("Authorization").is_some() {
+            // A field that the settings give goes before what follows.
+            None
+        } else if !self.token.is_empty() {
+            let token = self.token.get().map_err(|error| secret(error.into()))?;
+            Some(format!("Bearer {}", token.expose()))
+        } else {
+            self.credentials.authorization().map_err(|error| secret(error.into()))?
+        };
+        if let Some(authorization) = authorization {
+            headers.set("Authorization", authorization);
         }
-        match std::fs::read_to_string(&self.token_file) {
-            Ok(token) => {
-                request.headers.set("Authorization", format!("Bearer {}", token.trim()));
-                None
-            }
-            Err(source) => Some(ScrapeError::Token { path: self.token_file.clone(), source }),
-        }
+        Ok(())
     }
 }
 

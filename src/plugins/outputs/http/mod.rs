@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::http::{
-    Client, ContentEncoding, Headers, Request, Response, USER_AGENT, Url, basic_credentials,
-};
+use crate::http::{Client, ContentEncoding, Headers, Request, Response, USER_AGENT, Url};
 use crate::metric::Metric;
 use crate::plugin::http_options::{HttpClientOptions, TlsOptions, parse_url};
+use crate::plugin::secrets::{LinkedCredentials, LinkedHeaders};
+use crate::plugin::settings::SecretOption;
 use crate::plugin::{
     Build, BuildError, ConnectError, Context, Declaration, Output, PluginError, Rejection,
     Serializer, WriteError,
@@ -33,9 +33,9 @@ pub static PLUGIN: Declaration<dyn Output> = Declaration::sharing::<
 pub struct Config {
     url: String,
     method: String,
-    username: String,
-    password: String,
-    headers: BTreeMap<String, String>,
+    username: SecretOption,
+    password: SecretOption,
+    headers: BTreeMap<String, SecretOption>,
     content_encoding: String,
     use_batch_format: bool,
     non_retryable_statuscodes: Vec<u16>,
@@ -65,8 +65,8 @@ impl Default for Config {
         Config {
             url: "http://127.0.0.1:8080/telegraf".to_owned(),
             method: "POST".to_owned(),
-            username: String::new(),
-            password: String::new(),
+            username: SecretOption::default(),
+            password: SecretOption::default(),
             headers: BTreeMap::new(),
             content_encoding: "identity".to_owned(),
             use_batch_format: true,
@@ -91,14 +91,16 @@ impl Build<dyn Output> for Config {
             }
         }
         let options: HttpClientOptions = context.settings().read()?;
-        let settings = options.settings(&context.settings().read::<TlsOptions>()?)?;
+        let settings = options.settings(&context.settings().read::<TlsOptions>()?, context)?;
         let clock = context.system.clock.clone();
         Ok(Box::new(Http {
             serializer: context.serializer("influx")?,
             client: Client::new(settings, clock).map_err(BuildError::invalid)?,
             url: parse_url("url", &self.url)?,
             method: self.method()?,
-            headers: self.all_headers(),
+            headers: self.own_headers(),
+            credentials: context.credentials(&self.username, &self.password)?,
+            more_headers: context.secret_headers(&self.headers)?,
             encoding: match self.content_encoding.as_str() {
                 "gzip" => ContentEncoding::Gzip,
                 _ => ContentEncoding::Identity,
@@ -121,17 +123,14 @@ impl Config {
         }
     }
 
-    fn all_headers(&self) -> Headers {
+    /// The fields that every request has, whatever the settings add.
+    fn own_headers(&self) -> Headers {
         let mut headers = Headers::new();
-        if !(self.username.is_empty() && self.password.is_empty()) {
-            headers.set("Authorization", basic_credentials(&self.username, &self.password));
-        }
         headers.set("User-Agent", USER_AGENT);
         headers.set("Content-Type", "text/plain; charset=utf-8");
         if self.content_encoding == "gzip" {
             headers.set("Content-Encoding", "gzip");
         }
-        self.headers.iter().for_each(|(name, value)| headers.set(name, value));
         headers
     }
 }
@@ -150,6 +149,8 @@ struct Http {
     url: Url,
     method: String,
     headers: Headers,
+    credentials: LinkedCredentials,
+    more_headers: LinkedHeaders,
     encoding: ContentEncoding,
     format: Format,
     non_retryable: Vec<u16>,
@@ -167,11 +168,20 @@ enum SendError {
 }
 
 impl Http {
+    fn headers(&self) -> Result<Headers, PluginError> {
+        let mut headers = self.headers.clone();
+        if let Some(authorization) = self.credentials.authorization()? {
+            headers.set("Authorization", authorization);
+        }
+        self.more_headers.set_on(&mut headers)?;
+        Ok(headers)
+    }
+
     fn send(&self, body: Vec<u8>) -> Result<(), SendError> {
         let retry = |error: PluginError| SendError::Retry(error);
         let body = self.encoding.encode(body).map_err(|error| retry(error.into()))?;
         let mut request = Request::new(&self.method, self.url.clone(), &body);
-        request.headers = self.headers.clone();
+        request.headers = self.headers().map_err(retry)?;
         let response = self.client.send(&request).map_err(|error| retry(error.into()))?;
         let status = response.status;
         if (200..300).contains(&status) {

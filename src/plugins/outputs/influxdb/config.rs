@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::http::{HttpClient, WriteOptions};
 use super::udp::UdpClient;
 use super::{DatabaseCreation, InfluxDb, Routing, Server};
-use crate::http::{
-    ClientSettings, ContentEncoding, ProxyChoice, USER_AGENT, Url, basic_credentials,
-};
+use crate::http::{ClientSettings, ContentEncoding, ProxyChoice, USER_AGENT, Url};
 use crate::plugin::http_options::{TlsOptions, headers, local_address, parse_url};
-use crate::plugin::settings::{Data, Duration, Size};
+use crate::plugin::secrets::LinkedCredentials;
+use crate::plugin::settings::{Data, Duration, SecretOption, Size};
 use crate::plugin::{Build, BuildError, Context, Output, Serializer};
 
 const DEFAULT_URL: &str = "http://localhost:8086";
@@ -34,8 +33,8 @@ pub struct Config {
     exclude_retention_policy_tag: bool,
     write_consistency: String,
     timeout: Duration,
-    username: String,
-    password: String,
+    username: SecretOption,
+    password: SecretOption,
     user_agent: String,
     udp_payload: Size,
     http_proxy: String,
@@ -59,8 +58,8 @@ impl Default for Config {
             exclude_retention_policy_tag: false,
             write_consistency: String::new(),
             timeout: DEFAULT_TIMEOUT,
-            username: String::new(),
-            password: String::new(),
+            username: SecretOption::default(),
+            password: SecretOption::default(),
             user_agent: String::new(),
             udp_payload: DEFAULT_UDP_PAYLOAD,
             http_proxy: String::new(),
@@ -180,12 +179,11 @@ impl Config {
         let mut all = headers(&self.http_headers);
         let agent = if self.user_agent.is_empty() { USER_AGENT } else { &self.user_agent };
         all.set("User-Agent", agent);
-        if all.get("Authorization").is_none()
-            && !(self.username.is_empty() && self.password.is_empty())
-        {
-            all.set("Authorization", basic_credentials(&self.username, &self.password));
-        }
         let options = WriteOptions {
+            credentials: match all.get("Authorization") {
+                None => context.credentials(&self.username, &self.password)?,
+                Some(_) => LinkedCredentials::default(),
+            },
             headers: all,
             encoding: match self.content_encoding.as_str() {
                 "" | "gzip" => ContentEncoding::Gzip,

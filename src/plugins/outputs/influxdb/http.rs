@@ -8,6 +8,7 @@ use super::response::{Created, judge_creation, judge_write};
 use super::{DatabaseCreation, Failure, Group};
 use crate::http::tls::TlsSettingsError;
 use crate::http::{Client, ClientSettings, ContentEncoding, Headers, Request, Url, encode_pairs};
+use crate::plugin::secrets::{CredentialsError, LinkedCredentials};
 use crate::plugin::{PluginError, PluginLog};
 use crate::system::Clock;
 
@@ -16,6 +17,8 @@ use crate::system::Clock;
 pub(super) struct WriteOptions {
     /// Fields of every request.
     pub(super) headers: Headers,
+    /// Who writes.
+    pub(super) credentials: LinkedCredentials,
     /// How bodies are packed.
     pub(super) encoding: ContentEncoding,
     /// How many nodes of a cluster have to agree; not said if empty.
@@ -81,7 +84,7 @@ impl HttpClient {
             self.options.encoding.encode(group.body.clone()).map_err(|e| failed(e.into()))?;
         let mut request = Request::new("POST", self.write_url_of(group), &body);
         request.headers.set("Content-Type", "text/plain; charset=utf-8");
-        self.add_headers(&mut request);
+        self.add_headers(&mut request).map_err(|error| failed(error.into()))?;
         if let Some(encoding) = self.options.encoding.header() {
             request.headers.set("Content-Encoding", encoding);
         }
@@ -98,7 +101,7 @@ impl HttpClient {
         let form = encode_pairs([("q", query.as_str())]);
         let mut request = Request::new("POST", self.query_url.clone(), form.as_bytes());
         request.headers.set("Content-Type", "application/x-www-form-urlencoded");
-        self.add_headers(&mut request);
+        self.add_headers(&mut request)?;
         let response = self.client.send(&request)?;
         match judge_creation(&response, database) {
             Created::Yes => {
@@ -117,8 +120,12 @@ impl HttpClient {
         self.client.close_idle();
     }
 
-    fn add_headers(&self, request: &mut Request<'_>) {
+    fn add_headers(&self, request: &mut Request<'_>) -> Result<(), CredentialsError> {
         self.options.headers.iter().for_each(|(name, value)| request.headers.set(name, value));
+        if let Some(authorization) = self.options.credentials.authorization()? {
+            request.headers.set("Authorization", authorization);
+        }
+        Ok(())
     }
 
     fn write_url_of(&self, group: &Group) -> Url {

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::InfluxDb;
 use super::encoder::Encoder;
 use super::limiter::{Limit, Limiter};
-use super::server::{Pause, Server};
-use crate::http::{Client, ClientSettings, ContentEncoding, Headers, ProxyChoice, USER_AGENT, Url};
-use crate::plugin::http_options::{TlsOptions, headers, local_address, parse_url};
-use crate::plugin::settings::{Data, Duration, Size};
+use super::server::{Pause, RequestHeaders, Server};
+use crate::http::{Client, ClientSettings, ContentEncoding, ProxyChoice, USER_AGENT, Url};
+use crate::plugin::http_options::{TlsOptions, local_address, parse_url};
+use crate::plugin::settings::{Data, Duration, SecretOption, Size};
 use crate::plugin::{Build, BuildError, Context, Output};
 
 const DEFAULT_URL: &str = "http://localhost:8086";
@@ -21,13 +21,13 @@ const DEFAULT_URL: &str = "http://localhost:8086";
 pub struct Config {
     urls: Vec<String>,
     local_address: String,
-    token: String,
+    token: SecretOption,
     organization: String,
     bucket: String,
     bucket_tag: String,
     exclude_bucket_tag: bool,
     timeout: Duration,
-    http_headers: BTreeMap<String, String>,
+    http_headers: BTreeMap<String, SecretOption>,
     http_proxy: String,
     user_agent: String,
     content_encoding: String,
@@ -45,7 +45,7 @@ impl Default for Config {
         Config {
             urls: vec![DEFAULT_URL.to_owned()],
             local_address: String::new(),
-            token: String::new(),
+            token: SecretOption::default(),
             organization: String::new(),
             bucket: String::new(),
             bucket_tag: String::new(),
@@ -131,7 +131,7 @@ impl Config {
         Ok(Server {
             url: write_url(url),
             query,
-            headers: self.headers(),
+            headers: self.headers(context)?,
             encoding: match self.content_encoding.as_str() {
                 "" | "gzip" => ContentEncoding::Gzip,
                 "identity" => ContentEncoding::Identity,
@@ -145,16 +145,20 @@ impl Config {
         })
     }
 
-    fn headers(&self) -> Headers {
-        let mut all = headers(&self.http_headers);
-        if all.get("User-Agent").is_none() {
-            let agent = if self.user_agent.is_empty() { USER_AGENT } else { &self.user_agent };
-            all.set("User-Agent", agent);
-        }
-        if all.get("Authorization").is_none() {
-            all.set("Authorization", format!("Token {}", self.token));
-        }
-        all
+    fn headers(&self, context: &Context<'_>) -> Result<RequestHeaders, BuildError> {
+        let given = context.secret_headers(&self.http_headers)?;
+        Ok(RequestHeaders {
+            agent: match (given.has("User-Agent"), self.user_agent.as_str()) {
+                (true, _) => None,
+                (false, "") => Some(USER_AGENT.to_owned()),
+                (false, agent) => Some(agent.to_owned()),
+            },
+            token: match given.has("Authorization") {
+                true => None,
+                false => Some(context.secret(&self.token)?),
+            },
+            given,
+        })
     }
 
     fn limit(&self) -> Result<Option<Limit>, BuildError> {

@@ -10,6 +10,7 @@ use super::encoder::Part;
 use super::limiter::Limiter;
 use super::response::{Refusal, judge};
 use crate::http::{Client, ContentEncoding, Headers, Request, Url, encode_pairs};
+use crate::plugin::secrets::{LinkedHeaders, LinkedSecret, SecretError};
 use crate::system::Clock;
 
 /// What became of a part; nothing if it was not sent.
@@ -21,12 +22,34 @@ pub(super) struct Server {
     pub(super) url: Url,
     /// The pairs of the query but for the bucket.
     pub(super) query: Vec<(String, String)>,
-    /// Fields of every request.
-    pub(super) headers: Headers,
+    pub(super) headers: RequestHeaders,
     pub(super) encoding: ContentEncoding,
     pub(super) client: Client,
     pub(super) limiter: Limiter,
     pub(super) pause: Pause,
+}
+
+/// Fields of every request.
+pub(super) struct RequestHeaders {
+    /// How the agent calls itself, unless the settings give that as a field.
+    pub(super) agent: Option<String>,
+    /// What proves who writes, unless the settings give that as a field.
+    pub(super) token: Option<LinkedSecret>,
+    /// The fields that the settings give.
+    pub(super) given: LinkedHeaders,
+}
+
+impl RequestHeaders {
+    fn set_on(&self, headers: &mut Headers) -> Result<(), SecretError> {
+        self.given.set_on(headers)?;
+        if let Some(agent) = &self.agent {
+            headers.set("User-Agent", agent);
+        }
+        if let Some(token) = &self.token {
+            headers.set("Authorization", format!("Token {}", token.get()?.expose()));
+        }
+        Ok(())
+    }
 }
 
 /// Until when a server wants to be left alone.
@@ -102,7 +125,9 @@ impl Server {
             request.headers.set("Content-Encoding", encoding);
         }
         request.headers.set("Content-Type", "text/plain; charset=utf-8");
-        self.headers.iter().for_each(|(name, value)| request.headers.set(name, value));
+        self.headers
+            .set_on(&mut request.headers)
+            .map_err(|error| Refusal::Later(format!("getting token failed: {error}")))?;
         let response =
             self.client.send(&request).map_err(|error| Refusal::Unreachable(error.to_string()))?;
         let failures = self.pause.failures.load(Ordering::Relaxed);

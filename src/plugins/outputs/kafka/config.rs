@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::topic::{KeyRules, TopicRules, TopicSuffix, TopicTag};
 use crate::kafka::{Acks, Compression, Connection, Delivery, Producer, ProducerSettings};
-use crate::plugin::settings::Duration;
+use crate::plugin::settings::{Duration, SecretOption};
 use crate::plugin::template::{Library, Template};
 use crate::plugin::{Build, BuildError, Context, Output};
 use crate::system::System;
@@ -50,11 +50,11 @@ pub struct Config {
     pub(super) tls_server_name: String,
     pub(super) tls_renegotiation_method: String,
     pub(super) insecure_skip_verify: bool,
-    pub(super) sasl_username: String,
-    pub(super) sasl_password: String,
+    pub(super) sasl_username: SecretOption,
+    pub(super) sasl_password: SecretOption,
     pub(super) sasl_mechanism: String,
     pub(super) sasl_version: i64,
-    pub(super) sasl_access_token: String,
+    pub(super) sasl_access_token: SecretOption,
     pub(super) sasl_extensions: BTreeMap<String, String>,
     metric_name_header: String,
     topic_suffix: TopicSuffix,
@@ -128,11 +128,11 @@ impl Default for Config {
             tls_server_name: String::new(),
             tls_renegotiation_method: String::new(),
             insecure_skip_verify: false,
-            sasl_username: String::new(),
-            sasl_password: String::new(),
+            sasl_username: SecretOption::default(),
+            sasl_password: SecretOption::default(),
             sasl_mechanism: String::new(),
             sasl_version: 1,
-            sasl_access_token: String::new(),
+            sasl_access_token: SecretOption::default(),
             sasl_extensions: BTreeMap::new(),
             metric_name_header: String::new(),
             topic_suffix: TopicSuffix::default(),
@@ -208,7 +208,7 @@ impl Config {
         };
         let mut connection = Connection::plain(self.brokers.clone(), client_id);
         connection.tls = self.tls(&context.log)?;
-        connection.sasl = self.sasl()?;
+        connection.sasl = self.sasl(|option| context.fixed_secret(option))?;
         if self.keep_alive_period.is_negative() {
             connection.properties.push(("socket.keepalive.enable".to_owned(), "false".to_owned()));
         }

@@ -5,6 +5,7 @@
 
 use super::config::Config;
 use crate::kafka::{Credentials, Sasl, Tls, Verification};
+use crate::plugin::settings::SecretOption;
 use crate::plugin::{BuildError, PluginLog};
 use crate::system::Secret;
 
@@ -67,8 +68,11 @@ impl Config {
         }
     }
 
-    /// Authentication, if there is a name or a mechanism.
-    pub(super) fn sasl(&self) -> Result<Option<Sasl>, BuildError> {
+    /// Authentication, if there is a name or a mechanism; `secret` looks up what options refer to.
+    pub(super) fn sasl(
+        &self,
+        secret: impl Fn(&SecretOption) -> Result<Secret, BuildError>,
+    ) -> Result<Option<Sasl>, BuildError> {
         if self.sasl_username.is_empty() && self.sasl_mechanism.is_empty() {
             return Ok(None);
         }
@@ -78,23 +82,23 @@ impl Config {
                 self.sasl_version
             )));
         }
-        let credentials = || Credentials {
-            username: self.sasl_username.clone(),
-            password: Secret::new(self.sasl_password.clone()),
+        let credentials = || -> Result<Credentials, BuildError> {
+            Ok(Credentials {
+                username: secret(&self.sasl_username)?.expose().to_owned(),
+                password: secret(&self.sasl_password)?,
+            })
         };
         match self.sasl_mechanism.as_str() {
-            "" | "PLAIN" => Ok(Some(Sasl::Plain(credentials()))),
-            "SCRAM-SHA-256" => Ok(Some(Sasl::ScramSha256(credentials()))),
-            "SCRAM-SHA-512" => Ok(Some(Sasl::ScramSha512(credentials()))),
+            "" | "PLAIN" => Ok(Some(Sasl::Plain(credentials()?))),
+            "SCRAM-SHA-256" => Ok(Some(Sasl::ScramSha256(credentials()?))),
+            "SCRAM-SHA-512" => Ok(Some(Sasl::ScramSha512(credentials()?))),
             "OAUTHBEARER" if self.sasl_access_token.is_empty() => {
                 Err(BuildError::invalid("OAUTHBEARER wants sasl_access_token"))
             }
             "OAUTHBEARER" if !self.sasl_extensions.is_empty() => Err(BuildError::invalid(
                 "sasl_extensions is not supported: the token goes out without extensions",
             )),
-            "OAUTHBEARER" => {
-                Ok(Some(Sasl::OAuthBearer(Secret::new(self.sasl_access_token.clone()))))
-            }
+            "OAUTHBEARER" => Ok(Some(Sasl::OAuthBearer(secret(&self.sasl_access_token)?))),
             other => Err(BuildError::invalid(format!(
                 "sasl_mechanism {other:?} is not supported; there are PLAIN, SCRAM-SHA-256, \
                  SCRAM-SHA-512 and OAUTHBEARER"
@@ -117,6 +121,11 @@ mod tests {
 
     fn tls(change: Change) -> Result<Option<Tls>, BuildError> {
         config(change).tls(&PluginLog::new("outputs.kafka"))
+    }
+
+    fn sasl(config: Config) -> Result<Option<Sasl>, BuildError> {
+        let text = |option: &SecretOption| if *option == "hush".into() { "hush" } else { "me" };
+        config.sasl(|option| Ok(Secret::new(text(option))))
     }
 
     #[test]
@@ -164,7 +173,7 @@ mod tests {
 
     #[test]
     fn mechanisms_are_chosen_by_name() {
-        assert!(config(|_| {}).sasl().unwrap().is_none());
+        assert!(sasl(config(|_| {})).unwrap().is_none());
         let cases: [(Change, &str); 4] = [
             (|c| c.sasl_username = "me".into(), "Plain"),
             (|c| c.sasl_mechanism = "SCRAM-SHA-256".into(), "ScramSha256"),
@@ -177,7 +186,7 @@ mod tests {
             ),
         ];
         for (change, mechanism) in cases {
-            let sasl = config(change).sasl().unwrap().unwrap();
+            let sasl = sasl(config(change)).unwrap().unwrap();
             let shown = format!("{sasl:?}");
             assert!(shown.starts_with(mechanism) && !shown.contains("hush"), "{shown}");
         }
@@ -188,10 +197,10 @@ mod tests {
         for mechanism in ["GSSAPI", "AWS-MSK-IAM", "plain"] {
             let mut config = Config::default();
             config.sasl_mechanism = mechanism.to_owned();
-            let error = config.sasl().unwrap_err().to_string();
+            let error = sasl(config).unwrap_err().to_string();
             assert!(error.contains(mechanism) && error.contains("SCRAM-SHA-512"), "{error}");
         }
-        assert!(config(|c| c.sasl_mechanism = "OAUTHBEARER".into()).sasl().is_err());
-        assert!(config(|c| (c.sasl_username, c.sasl_version) = ("me".into(), 2)).sasl().is_err());
+        assert!(sasl(config(|c| c.sasl_mechanism = "OAUTHBEARER".into())).is_err());
+        assert!(sasl(config(|c| (c.sasl_username, c.sasl_version) = ("me".into(), 2))).is_err());
     }
 }

@@ -11,14 +11,13 @@ use super::site::Site;
 use super::version_1::Version1;
 use super::version_2::Version2;
 use super::{PrometheusClient, Samples};
-use crate::http::{BasicAuth, ListenAddress, ServerSettings};
+use crate::http::{BasicAuth, Headers, ListenAddress, ServerSettings};
 use crate::plugin::exposition::{
     Characters, Conversion, MetricTypes, StringFields, Times, TypesByName,
 };
-use crate::plugin::http_options::{ServerTlsOptions, headers, parse_url};
-use crate::plugin::settings::Duration;
+use crate::plugin::http_options::{ServerTlsOptions, parse_url};
+use crate::plugin::settings::{Duration, SecretOption};
 use crate::plugin::{Build, BuildError, Context, Output, Quoted};
-use crate::system::Secret;
 
 /// Shorter time-outs mean the default.
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
@@ -34,7 +33,7 @@ pub struct Config {
     write_timeout: Duration,
     metric_version: i64,
     basic_username: String,
-    basic_password: String,
+    basic_password: SecretOption,
     ip_range: Vec<String>,
     path: String,
     expiration_interval: Duration,
@@ -42,7 +41,7 @@ pub struct Config {
     string_as_label: bool,
     export_timestamp: bool,
     name_sanitization: String,
-    http_headers: BTreeMap<String, String>,
+    http_headers: BTreeMap<String, SecretOption>,
     metric_types: MetricTypes,
 }
 
@@ -54,7 +53,7 @@ impl Default for Config {
             write_timeout: DEFAULT_TIMEOUT,
             metric_version: 1,
             basic_username: String::new(),
-            basic_password: String::new(),
+            basic_password: SecretOption::default(),
             ip_range: Vec::new(),
             path: DEFAULT_PATH.to_owned(),
             expiration_interval: Duration::from_secs(60),
@@ -76,6 +75,9 @@ impl Build<dyn Output> for Config {
         };
         let shows_process = !self.collectors_exclude.iter().any(|name| name == "process");
         let lifetime = self.expiration_interval.to_std();
+        let mut headers = Headers::new();
+        let given = context.secret_headers(&self.http_headers)?;
+        given.set_on(&mut headers).map_err(BuildError::invalid)?;
         Ok(Box::new(PrometheusClient {
             address: listen_address(&self.listen)?,
             settings: ServerSettings {
@@ -94,10 +96,10 @@ impl Build<dyn Output> for Config {
                 networks: Networks::parse(&self.ip_range).map_err(BuildError::invalid)?,
                 auth: BasicAuth {
                     username: self.basic_username,
-                    password: Secret::new(self.basic_password),
+                    password: context.fixed_secret(&self.basic_password)?,
                     realm: "prometheus".to_owned(),
                 },
-                headers: headers(&self.http_headers),
+                headers,
                 lifetime: (!lifetime.is_zero()).then_some(lifetime),
                 own_process: shows_process.then(|| OwnProcess::new(context.system.host.clone())),
                 clock: context.system.clock.clone(),
