@@ -11,6 +11,7 @@
 )]
 
 mod agent;
+mod config_url;
 mod docs;
 mod kafka_cluster;
 mod secrets;

@@ -118,6 +118,11 @@ impl AgentTable {
         }
     }
 
+    /// How often servers of configurations are asked again, if a file so far has said so.
+    pub(super) fn url_attempts(&self) -> Option<i64> {
+        self.merged.get("config_url_retry_attempts").map(|_| self.options.config_url_retry_attempts)
+    }
+
     /// Puts the tag `host` in, as it stands after each file.
     pub(super) fn add_host(&mut self, machine: impl FnOnce() -> String) {
         if self.options.omit_hostname {

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::environment::MissingVariable;
+use super::remote::FetchError;
 use super::text::NotText;
 use super::toml::SyntaxError;
 use crate::plugin::secrets::SecretError;
@@ -115,8 +116,8 @@ pub enum Problem {
         /// Why it failed.
         source: io::Error,
     },
-    /// It names something on the network, which this version does not fetch.
-    Url,
+    /// It lies on a server and could not be fetched.
+    Fetch(FetchError),
     /// It names something by a scheme that nobody knows.
     Scheme(String),
     /// Its bytes are no text.
@@ -199,9 +200,10 @@ impl Problem {
     /// Where in the file it is; the beginning where it is the file as a whole.
     fn position(&self) -> Position {
         match self {
-            Problem::Read { .. } | Problem::Url | Problem::Scheme(_) | Problem::NotToml { .. } => {
-                Position::default()
-            }
+            Problem::Read { .. }
+            | Problem::Fetch(_)
+            | Problem::Scheme(_)
+            | Problem::NotToml { .. } => Position::default(),
             Problem::Syntax { error, .. } => error.position,
             Problem::Unknown { error, .. } | Problem::Value { error, .. } => error.place.position,
             Problem::Variable { place, .. }
@@ -224,10 +226,7 @@ impl fmt::Display for Problem {
             Problem::Read { action, path, source } => {
                 write!(f, "{action} {path}: {}", ErrorWords(source))
             }
-            Problem::Url => f.write_str(
-                "this version does not load configurations from URLs; fetch it to a file and name \
-                 that",
-            ),
+            Problem::Fetch(error) => error.fmt(f),
             Problem::Scheme(scheme) => write!(f, "scheme {scheme:?} not supported"),
             Problem::NotToml { path, utf16 } => {
                 write!(f, "provided config is not a TOML file: {path}")?;

@@ -11,6 +11,7 @@ use super::build::{Builder, Built, LoadedPlugin, Plugins};
 use super::environment::{self, Dialect, Handling, Lookup};
 use super::errors::{ConfigError, ConfigErrors, Problem, WholeError};
 use super::general::Noticed;
+use super::remote::{self, Attempts, Remote};
 use super::sections::{self, Role, Section, Sections};
 use super::selector::Selector;
 use super::sources::{self, Sources};
@@ -37,6 +38,8 @@ pub struct LoadOptions {
     pub purpose: Purpose,
     /// The password of secret stores that are locked; empty if none is given.
     pub password: Secret,
+    /// How often a server is asked again, as `[agent]` has it, too.
+    pub url_attempts: i64,
 }
 
 /// Names of plugins to load, by kind; an empty list is all.
@@ -105,6 +108,8 @@ pub struct Loader<'a> {
     pub system: &'a System,
     /// Where plugins count.
     pub statistics: &'a Statistics,
+    /// Brings what lies on servers.
+    pub remote: &'a dyn Remote,
 }
 
 impl Loader<'_> {
@@ -119,10 +124,19 @@ impl Loader<'_> {
         let mut errors = Vec::new();
         for name in &files {
             if !agent.options.quiet {
-                log::info!(target: "", "Loading config: {name}");
+                log::info!(target: "", "Loading config: {}", remote::shown(name));
             }
-            let file: Arc<str> = name.as_str().into();
-            match self.read(&file, &mut errors) {
+            let file: Arc<str> = remote::shown(name).into();
+            let bytes = match self.bytes(name, &agent) {
+                Ok(bytes) => bytes,
+                Err(problem) => {
+                    let is_fetched = matches!(problem, Problem::Fetch(_));
+                    errors.push(problem.of(&file));
+                    // Other servers may keep one waiting as long as this one did.
+                    if is_fetched { break } else { continue }
+                }
+            };
+            match self.read(&file, &bytes, &mut errors) {
                 Ok(sections) => {
                     agent.add_tags(&file, &sections.global_tags, &mut errors);
                     if let Some(table) = sections.agent {
@@ -166,15 +180,25 @@ impl Loader<'_> {
         Ok(Loaded { plan, files, plugins: loaded, secret_stores, tags, plugin_levels })
     }
 
-    /// Reads one file into its sections.
+    /// The bytes of one configuration, wherever it lies.
+    fn bytes(&self, name: &str, agent: &AgentTable) -> Result<Vec<u8>, Problem> {
+        if !remote::is_remote(name) {
+            return sources::read(name);
+        }
+        let number = agent.url_attempts().unwrap_or(self.options.url_attempts);
+        let attempts = Attempts::from_number(number).map_err(Problem::Fetch)?;
+        self.remote.fetch(name, attempts).map_err(Problem::Fetch)
+    }
+
+    /// Takes the bytes of one file apart into its sections.
     fn read(
         &self,
         file: &Arc<str>,
+        bytes: &[u8],
         errors: &mut Vec<ConfigError>,
     ) -> Result<Sections, Vec<Problem>> {
-        let bytes = sources::read(file).map_err(|problem| vec![problem])?;
         let text =
-            text::from_bytes(&bytes).map_err(|reason| vec![Problem::not_text(file, reason)])?;
+            text::from_bytes(bytes).map_err(|reason| vec![Problem::not_text(file, reason)])?;
         let (handling, dialect) = (self.options.handling, self.options.dialect);
         let place = |position| Place { file: file.clone(), position, section: "".into() };
         let text = match handling {

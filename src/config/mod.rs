@@ -13,6 +13,7 @@ pub mod errors;
 mod general;
 mod load;
 mod plugin_id;
+pub mod remote;
 pub mod sample;
 mod sections;
 pub mod selector;

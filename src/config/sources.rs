@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Lookup;
 use super::errors::{ConfigError, Problem};
+use super::remote;
 
 /// Where files are looked for that nobody has named.
 const ETC: &str = "/etc/telegraf";
@@ -42,7 +43,7 @@ impl Sources {
 fn usual_files(etc: &Path, environment: &Lookup<'_>) -> Result<Vec<String>, ConfigError> {
     let home = format!("{}/.telegraf/telegraf.conf", environment("HOME").unwrap_or_default());
     for path in [environment("TELEGRAF_CONFIG_PATH").unwrap_or_default(), home.clone()] {
-        if scheme(&path).is_some() || (!path.is_empty() && Path::new(&path).exists()) {
+        if remote::scheme(&path).is_some() || (!path.is_empty() && Path::new(&path).exists()) {
             return Ok(vec![path]);
         }
     }
@@ -110,19 +111,10 @@ fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// The scheme, if `path` is a URL.
-fn scheme(path: &str) -> Option<&str> {
-    let (scheme, _) = path.split_once("://")?;
-    let is_word = |c: char| c == '_' || c.is_ascii_alphanumeric();
-    (!scheme.is_empty() && scheme.chars().all(is_word)).then_some(scheme)
-}
-
-/// Reads a file: the only place where configurations come in.
+/// Reads a file: the only place where configurations come in from the disk.
 pub(super) fn read(path: &str) -> Result<Vec<u8>, Problem> {
-    match scheme(path) {
-        Some("http" | "https") => return Err(Problem::Url),
-        Some(other) => return Err(Problem::Scheme(other.to_owned())),
-        None => {}
+    if let Some(other) = remote::scheme(path) {
+        return Err(Problem::Scheme(other.to_owned()));
     }
     std::fs::read(path).map_err(|source| {
         let action = if source.kind() == io::ErrorKind::IsADirectory { "read" } else { "open" };
@@ -262,7 +254,5 @@ mod tests {
         ] {
             assert_eq!(read(path).unwrap_err().to_string(), message);
         }
-        assert!(read("https://host/a").unwrap_err().to_string().contains("from URLs"));
-        assert!(scheme("C:/x").is_none() && scheme("a b://x").is_none());
     }
 }

@@ -32,6 +32,13 @@ pub struct UrlError {
     reason: String,
 }
 
+impl UrlError {
+    /// What is wrong, without the text that it is wrong with.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
 impl Url {
     /// Takes a URL apart.
     ///

@@ -31,7 +31,10 @@ const MAY_KNOW: [(&str, &[&str]); 13] = [
             "plugins::serializers",
         ],
     ),
-    ("cli", &["agent", "config", "kafka", "metric", "plugin", "plugins", "sink", "system"]),
+    (
+        "cli",
+        &["agent", "config", "http", "kafka", "metric", "plugin", "plugins", "sink", "system"],
+    ),
 ];
 
 /// Crates that only one folder may name.

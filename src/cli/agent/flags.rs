@@ -39,10 +39,10 @@ pub const PROGRAM: Program = Program {
     flags: &[
         Flag::new(
             "config",
-            Takes::Values("FILE"),
+            Takes::Values("FILE_OR_URL"),
             "",
             CONFIGURATION,
-            "Read this configuration file; may be repeated. Without it $TELEGRAF_CONFIG_PATH, ~/.telegraf/telegraf.conf and /etc/telegraf are tried",
+            "Read this configuration file, or the one at this http:// or https:// address; may be repeated. Without it $TELEGRAF_CONFIG_PATH, ~/.telegraf/telegraf.conf and /etc/telegraf are tried",
         ),
         Flag::new(
             "config-directory",
@@ -92,6 +92,20 @@ pub const PROGRAM: Program = Program {
             "0s",
             CONFIGURATION,
             "With `--watch-config`: wait until nothing has changed for this long",
+        ),
+        Flag::new(
+            "config-url-retry-attempts",
+            Takes::Number("N"),
+            "3",
+            CONFIGURATION,
+            "Ask a server again this often, ten seconds apart, that does not hand out its configuration; -1 for ever",
+        ),
+        Flag::new(
+            "config-url-watch-interval",
+            Takes::Value("TIME"),
+            "0s",
+            CONFIGURATION,
+            "Ask servers this often whether their configuration has changed, by its Last-Modified, and read it again then; 0s is never",
         ),
         Flag::new(
             "select",

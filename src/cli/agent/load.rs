@@ -1,40 +1,131 @@
 //! Loading the configuration that the command line names, and setting the log up as it says.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crossbeam_channel::{Receiver, bounded, select_biased};
 use jiff::tz::TimeZone;
 use log::LevelFilter;
 
+use super::remote::WebServers;
 use super::{Arguments, CliError, RunMode};
 use crate::agent::options::AgentOptions;
+use crate::agent::startup::StartupError;
 use crate::cli::logging::{self, LogDestination, LogFormat, LogSettings};
+use crate::cli::signals::Signals;
+use crate::config::remote::is_remote;
 use crate::config::{LoadOptions, Loaded, Loader, Plugins, Purpose};
 use crate::plugin::Statistics;
 use crate::plugin::secrets::SecretStores;
+use crate::system::thread::spawn;
 use crate::system::{Rotation, System, environment_variable};
 
-/// Loads the configuration for the run that was asked for.
-///
-/// # Errors
-/// Everything that is wrong with it.
-pub(super) fn load(
-    arguments: &Arguments,
-    system: &System,
-    statistics: &Statistics,
-) -> Result<Loaded, CliError> {
-    let purpose = match arguments.mode {
-        RunMode::Test { .. } => Purpose::Test,
-        RunMode::Daemon | RunMode::Once { .. } => Purpose::Run,
-    };
-    load_for(purpose, arguments, system, statistics)
+/// A configuration on its way.
+pub(super) struct Loading {
+    /// Gets what the configuration came to; exactly one message.
+    pub outcome: Receiver<Result<Loaded, CliError>>,
+}
+
+/// What configurations are loaded with, again and again.
+#[derive(Clone)]
+pub(super) struct ConfigLoader {
+    arguments: Arc<Arguments>,
+    system: System,
+    statistics: Statistics,
+    pub(super) servers: Arc<WebServers>,
+}
+
+impl ConfigLoader {
+    /// Makes a loader for what the command line asks for.
+    ///
+    /// # Errors
+    /// If there is no encryption to be had for servers of configurations.
+    pub(super) fn new(
+        arguments: &Arguments,
+        system: &System,
+        statistics: &Statistics,
+    ) -> Result<ConfigLoader, CliError> {
+        Ok(ConfigLoader {
+            arguments: Arc::new(arguments.clone()),
+            system: system.clone(),
+            statistics: statistics.clone(),
+            servers: Arc::new(WebServers::from_environment(system.clock.clone())?),
+        })
+    }
+
+    /// Begins to load the configuration for the run that was asked for; files are read at once,
+    /// servers asked beside whatever else there is to do.
+    ///
+    /// # Errors
+    /// If the system has no room for another thread.
+    pub(super) fn begin(&self) -> Result<Loading, CliError> {
+        let purpose = match self.arguments.mode {
+            RunMode::Test { .. } => Purpose::Test,
+            RunMode::Daemon | RunMode::Once { .. } => Purpose::Run,
+        };
+        self.begin_for(purpose)
+    }
+
+    /// Loads the configuration, unless a signal ends the wait for a server.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn load(&self, signals: &Signals) -> Result<Loaded, CliError> {
+        self.begin()?.wait(signals)
+    }
+
+    fn begin_for(&self, purpose: Purpose) -> Result<Loading, CliError> {
+        let (sender, outcome) = bounded(1);
+        let loader = self.clone();
+        let load = move || {
+            // Nobody waits any more if the program has been told to stop.
+            let _ = sender.send(loader.load_for(purpose));
+        };
+        let files = self.arguments.sources.find(&environment_variable).unwrap_or_default();
+        if files.iter().any(|file| is_remote(file)) {
+            let thread = spawn("config-load", load).map_err(CliError::LoadThread)?;
+            // It ends with the process: a server that hangs is not to hold its end up.
+            std::mem::forget(thread);
+        } else {
+            load();
+        }
+        Ok(Loading { outcome })
+    }
+
+    fn load_for(&self, purpose: Purpose) -> Result<Loaded, CliError> {
+        let options = LoadOptions { purpose, ..self.arguments.options.clone() };
+        let loader = Loader {
+            options: &options,
+            plugins: &Plugins::all(),
+            environment: &environment_variable,
+            system: &self.system,
+            statistics: &self.statistics,
+            remote: self.servers.as_ref(),
+        };
+        Ok(loader.load(&self.arguments.sources)?)
+    }
+}
+
+impl Loading {
+    fn wait(self, signals: &Signals) -> Result<Loaded, CliError> {
+        select_biased! {
+            recv(self.outcome) -> outcome => outcome.unwrap_or(Err(CliError::LoadFailed)),
+            recv(signals.stopping) -> _ => Err(CliError::Run(StartupError::Stopped)),
+        }
+    }
 }
 
 /// Checks the configuration by the rules of a run, and runs nothing.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub(super) fn check(arguments: &Arguments, system: &System) -> Result<(), CliError> {
-    load_for(Purpose::Check, arguments, system, &Statistics::default()).map(drop)
+pub(super) fn check(
+    arguments: &Arguments,
+    system: &System,
+    signals: &Signals,
+) -> Result<(), CliError> {
+    let loader = ConfigLoader::new(arguments, system, &Statistics::default())?;
+    loader.begin_for(Purpose::Check)?.wait(signals).map(drop)
 }
 
 /// Loads the secret stores and nothing else.
@@ -44,26 +135,11 @@ pub(super) fn check(arguments: &Arguments, system: &System) -> Result<(), CliErr
 pub(super) fn secret_stores(
     arguments: &Arguments,
     system: &System,
+    signals: &Signals,
 ) -> Result<SecretStores, CliError> {
-    let loaded = load_for(Purpose::SecretStores, arguments, system, &Statistics::default())?;
+    let loader = ConfigLoader::new(arguments, system, &Statistics::default())?;
+    let loaded = loader.begin_for(Purpose::SecretStores)?.wait(signals)?;
     Ok(loaded.secret_stores)
-}
-
-fn load_for(
-    purpose: Purpose,
-    arguments: &Arguments,
-    system: &System,
-    statistics: &Statistics,
-) -> Result<Loaded, CliError> {
-    let options = LoadOptions { purpose, ..arguments.options.clone() };
-    let loader = Loader {
-        options: &options,
-        plugins: &Plugins::all(),
-        environment: &environment_variable,
-        system,
-        statistics,
-    };
-    Ok(loader.load(&arguments.sources)?)
 }
 
 /// Sets the log up as the configuration and the flags ask for.

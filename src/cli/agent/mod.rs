@@ -5,6 +5,7 @@ pub mod flags;
 mod list;
 mod load;
 mod pidfile;
+mod remote;
 mod run;
 mod secrets;
 mod watch;
@@ -25,6 +26,7 @@ use crate::config::errors::ConfigErrors;
 use crate::config::selector::Selector;
 use crate::config::sources::Sources;
 use crate::config::{LoadOptions, PluginFilters};
+use crate::http::tls::TlsSettingsError;
 use crate::plugin::settings::{self, parse_duration};
 use crate::system::{Secret, System, forbid_core_dumps};
 use secrets::SecretsError;
@@ -45,7 +47,7 @@ enum RunMode {
 }
 
 /// A command line that makes sense.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Arguments {
     sources: Sources,
     options: LoadOptions,
@@ -54,6 +56,8 @@ struct Arguments {
     level: Option<LevelFilter>,
     pidfile: Option<PathBuf>,
     watch: Option<WatchOptions>,
+    /// How often servers are asked whether their configurations have changed.
+    url_watch: Option<Duration>,
     plugin_sources: PluginSources,
 }
 
@@ -83,6 +87,14 @@ enum CliError {
     Secrets(#[from] SecretsError),
     #[error("{0}")]
     Watch(#[from] WatchError),
+    #[error("watching remote configurations: {0}")]
+    WatchRemote(std::io::Error),
+    #[error("setting up the encryption for remote configurations: {0}")]
+    Remote(#[from] TlsSettingsError),
+    #[error("loading the configuration panicked")]
+    LoadFailed,
+    #[error("starting a thread that loads the configuration: {0}")]
+    LoadThread(std::io::Error),
     #[error("writing to standard output: {0}")]
     Print(#[from] std::io::Error),
 }
@@ -145,10 +157,10 @@ fn dispatch(
         ["help" | "h", ..] => Ok(list::print(&flags::PROGRAM.help())?),
         ["plugins"] => Ok(list::plugins(None)?),
         ["plugins", kind, ..] => Ok(list::plugins(Some(kind))?),
-        ["config", "check", ..] => load::check(&run_arguments(parsed)?, system),
+        ["config", "check", ..] => load::check(&run_arguments(parsed)?, system, &signals?),
         ["secrets", rest @ ..] => {
             protect_secrets(parsed);
-            secrets::run(rest, parsed, &run_arguments(parsed)?, system)
+            secrets::run(rest, parsed, &run_arguments(parsed)?, system, &signals?)
         }
         // Telegraf prints the sample for any other word behind `config`.
         ["config", ..] => Ok(list::sample_config(parsed)?),
@@ -185,6 +197,7 @@ fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
              more than that, add the --non-strict-env-handling flag."
         );
     }
+    let url_attempts = parsed.number("config-url-retry-attempts").unwrap_or_default();
     let dialect = if parsed.is_on("old-env-behavior") { Dialect::Old } else { Dialect::default() };
     let level = match (parsed.is_on("quiet"), parsed.is_on("debug")) {
         (true, _) => Some(LevelFilter::Error),
@@ -223,9 +236,11 @@ fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
             },
             selector,
             password: Secret::new(parsed.value("password").unwrap_or_default()),
+            url_attempts,
             ..LoadOptions::default()
         },
         watch: watch_options(parsed)?,
+        url_watch: Some(time(parsed, "config-url-watch-interval")?).filter(|time| !time.is_zero()),
         plugin_sources: match parsed.is_on("print-plugin-config-source") {
             true => PluginSources::Listed,
             false => PluginSources::Unlisted,
@@ -237,18 +252,21 @@ fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
 }
 
 fn watch_options(parsed: &Parsed) -> Result<Option<WatchOptions>, CliError> {
-    let time = |flag: &str| {
-        let text = parsed.value(flag).unwrap_or("0s");
-        match parse_duration(text) {
-            Ok(time) => Ok(settings::Duration::from_nanos(time).to_std()),
-            Err(error) => Err(CliError::Usage(format!("--{flag} {text}: {error}"))),
-        }
-    };
-    let (interval, debounce) = (time("watch-interval")?, time("watch-debounce-interval")?);
+    let interval = time(parsed, "watch-interval")?;
+    let debounce = time(parsed, "watch-debounce-interval")?;
     let notice = match parsed.value("watch-config") {
         None => return Ok(None),
         Some("poll") => Notice::Every(if interval.is_zero() { POLL_INTERVAL } else { interval }),
         Some(_) => Notice::Events,
     };
     Ok(Some(WatchOptions { notice, debounce }))
+}
+
+/// The span of time that a flag names; none is no time.
+fn time(parsed: &Parsed, flag: &str) -> Result<Duration, CliError> {
+    let text = parsed.value(flag).unwrap_or("0s");
+    match parse_duration(text) {
+        Ok(time) => Ok(settings::Duration::from_nanos(time).to_std()),
+        Err(error) => Err(CliError::Usage(format!("--{flag} {text}: {error}"))),
+    }
 }

@@ -5,11 +5,12 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use crossbeam_channel::{RecvError, select};
+use crossbeam_channel::{Receiver, never, select};
 
 use super::banner::{self, OutputUse};
-use super::load;
+use super::load::{self, ConfigLoader};
 use super::pidfile::Pidfile;
+use super::remote::RemoteWatch;
 use super::watch::ConfigWatch;
 use super::{Arguments, CliError, RunMode};
 use crate::agent::activity::Activity;
@@ -43,7 +44,14 @@ pub(super) fn run(
     signals: &Signals,
 ) -> Result<(), CliError> {
     let statistics = Statistics::default();
-    let mut loaded = load::load(arguments, system, &statistics)?;
+    let loader = ConfigLoader::new(arguments, system, &statistics)?;
+    let mut loaded = match loader.load(signals) {
+        // Told to end before anything ran: a daemon has ended well, a single round has not.
+        Err(CliError::Run(StartupError::Stopped)) if arguments.mode == RunMode::Daemon => {
+            return Ok(());
+        }
+        loaded => loaded?,
+    };
     load::configure_logging(arguments, &loaded, system)?;
     let watch = match (arguments.watch, arguments.mode) {
         (Some(options), RunMode::Daemon) => {
@@ -51,12 +59,19 @@ pub(super) fn run(
         }
         _ => ConfigWatch::none(),
     };
+    let url_watch = match (arguments.url_watch, arguments.mode) {
+        (Some(interval), RunMode::Daemon) => {
+            RemoteWatch::start(loader.servers.clone(), &arguments.sources, interval)
+                .map_err(CliError::WatchRemote)?
+        }
+        _ => RemoteWatch::none(),
+    };
     let _pidfile = match (&arguments.pidfile, arguments.mode) {
         (Some(path), RunMode::Daemon) => write_pidfile(path),
         _ => None,
     };
     let manager = ServiceManager::from_environment();
-    let outside = Outside { arguments, system, signals, statistics, watch, manager };
+    let outside = Outside { loader, system, signals, statistics, watch, url_watch, manager };
     let mut unwritten = Vec::new();
     loop {
         announce(arguments, &loaded);
@@ -67,7 +82,6 @@ pub(super) fn run(
         let started = Pipeline::start(loaded.plan, mode, unwritten, system, &signals.stopping);
         let pipeline = match started {
             Ok(pipeline) => pipeline,
-            // Told to end before anything ran: a daemon has ended well, a single round has not.
             Err(StartupError::Stopped) if arguments.mode == RunMode::Daemon => return Ok(()),
             Err(error) => return Err(CliError::Run(error)),
         };
@@ -152,13 +166,62 @@ impl Printer {
     }
 }
 
+/// A configuration that is loaded while the one before still runs.
+struct Reload {
+    /// Gets what it came to; never anything while none is on its way.
+    outcome: Receiver<Result<Loaded, CliError>>,
+    state: ReloadState,
+}
+
+/// Whether a configuration is on its way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ReloadState {
+    Idle,
+    Loading,
+    /// It is, and what it is made of has changed since.
+    Outdated,
+}
+
+/// What became of the wish for a new configuration.
+enum Wish {
+    Fulfilled,
+    /// It was uttered again in the meantime.
+    Again,
+}
+
+impl Default for Reload {
+    fn default() -> Reload {
+        Reload { outcome: never(), state: ReloadState::Idle }
+    }
+}
+
+impl Reload {
+    fn begin(&mut self, loader: &ConfigLoader) -> Result<(), CliError> {
+        if self.state == ReloadState::Idle {
+            self.outcome = loader.begin()?.outcome;
+            self.state = ReloadState::Loading;
+        } else {
+            self.state = ReloadState::Outdated;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Wish {
+        match std::mem::take(self).state {
+            ReloadState::Outdated => Wish::Again,
+            ReloadState::Idle | ReloadState::Loading => Wish::Fulfilled,
+        }
+    }
+}
+
 /// What a running pipeline is watched with, and by whom.
 struct Outside<'a> {
-    arguments: &'a Arguments,
+    loader: ConfigLoader,
     system: &'a System,
     signals: &'a Signals,
     statistics: Statistics,
     watch: ConfigWatch,
+    url_watch: RemoteWatch,
     manager: ServiceManager,
 }
 
@@ -167,11 +230,25 @@ impl Outside<'_> {
     fn wait(&self, pipeline: &Pipeline) -> End {
         let clock = self.system.clock.as_ref();
         let mut sign_due = self.manager.sign_due(clock);
+        let mut reload = Reload::default();
         loop {
             let signal = select! {
                 recv(pipeline.finished()) -> _ => return End::Finished,
-                recv(self.signals.received) -> signal => signal,
-                recv(self.watch.changed) -> changed => changed.map(|()| Signal::Reload),
+                recv(self.signals.received) -> signal => signal.unwrap_or(Signal::Stop),
+                recv(self.watch.changed) -> _ => Signal::Reload,
+                recv(self.url_watch.changed) -> _ => Signal::Reload,
+                recv(reload.outcome) -> outcome => {
+                    let outcome = outcome.unwrap_or(Err(CliError::LoadFailed));
+                    match (outcome, reload.end()) {
+                        // What was loaded is older than the last wish to load it.
+                        (_, Wish::Again) => Signal::Reload,
+                        (Ok(loaded), Wish::Fulfilled) => return End::Reloaded(Box::new(loaded)),
+                        (Err(error), Wish::Fulfilled) => {
+                            self.refuse(&error);
+                            continue;
+                        }
+                    }
+                }
                 recv(sign_due) -> _ => {
                     self.give_sign(&pipeline.activity());
                     sign_due = self.manager.sign_due(clock);
@@ -179,23 +256,25 @@ impl Outside<'_> {
                 }
             };
             match signal {
-                Ok(Signal::Stop) | Err(RecvError) => return End::Stopped,
-                Ok(Signal::Flush) => pipeline.flush(),
-                Ok(Signal::Reload) => {
-                    match load::load(self.arguments, self.system, &self.statistics) {
-                        Ok(loaded) => return End::Reloaded(Box::new(loaded)),
-                        Err(error) => {
-                            error.log();
-                            log::error!(
-                                target: "",
-                                "The configuration was not reloaded; the one before keeps running"
-                            );
-                            self.manager.reload_refused();
-                        }
+                Signal::Stop => return End::Stopped,
+                Signal::Flush => pipeline.flush(),
+                Signal::Reload => {
+                    if let Err(error) = reload.begin(&self.loader) {
+                        self.refuse(&error);
                     }
                 }
             }
         }
+    }
+
+    /// Says why the configuration stays the one that it is.
+    fn refuse(&self, error: &CliError) {
+        error.log();
+        log::error!(
+            target: "",
+            "The configuration was not reloaded; the one before keeps running"
+        );
+        self.manager.reload_refused();
     }
 
     /// Lets the service manager know that the agent works, unless none of its inputs gets on.

@@ -7,6 +7,7 @@ use std::io;
 
 use super::{Arguments, CliError, flags, list, load};
 use crate::cli::flags::Parsed;
+use crate::cli::signals::Signals;
 use crate::plugin::secrets::{SecretStore, SecretStores};
 use crate::plugin::{PluginError, Quoted};
 use crate::system::{ErrorWords, Secret, System, ask_hidden};
@@ -56,8 +57,9 @@ pub(super) fn run(
     parsed: &Parsed,
     arguments: &Arguments,
     system: &System,
+    signals: &Signals,
 ) -> Result<(), CliError> {
-    let stores = || load::secret_stores(arguments, system);
+    let stores = || load::secret_stores(arguments, system, signals);
     match words {
         [] | ["help" | "h", ..] => Ok(list::print(&flags::PROGRAM.help())?),
         ["list", ids @ ..] => {

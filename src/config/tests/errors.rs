@@ -183,6 +183,7 @@ fn files_that_are_no_text_are_refused_and_the_others_still_checked() {
         environment: &variable,
         system: &system(),
         statistics: &Statistics::default(),
+        remote: &Server,
     };
     let directories = vec![folder.path().to_string_lossy().into_owned()];
     let error = loader.load(&Sources { files: Vec::new(), directories }).err().unwrap();

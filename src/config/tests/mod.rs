@@ -2,6 +2,7 @@
 
 mod errors;
 mod plans;
+mod remote;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::environment::Handling;
+use super::remote::{Attempts, FetchError, Remote};
 use super::sources::Sources;
 use super::*;
 use crate::metric::{Metric, Timestamp};
@@ -175,6 +177,21 @@ fn system() -> System {
     }
 }
 
+/// A server that has a few configurations.
+struct Server;
+
+impl Remote for Server {
+    fn fetch(&self, url: &str, attempts: Attempts) -> Result<Vec<u8>, FetchError> {
+        match url.rsplit('/').next().unwrap() {
+            "in" => Ok(b"[[inputs.probe]]\n[agent]\nconfig_url_retry_attempts = 7".to_vec()),
+            "out" => Ok(b"[[outputs.hole]]".to_vec()),
+            "wrong" => Ok(b"[[inputs.nosuch]]".to_vec()),
+            "html?token=word" => Ok(b"<html>".to_vec()),
+            _ => Err(FetchError::Status(format!("{attempts:?}"))),
+        }
+    }
+}
+
 /// Loads files of these texts, called `0.conf` and so on in messages.
 fn load(options: &LoadOptions, texts: &[&str]) -> Result<Loaded, Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
@@ -191,6 +208,7 @@ fn load(options: &LoadOptions, texts: &[&str]) -> Result<Loaded, Vec<String>> {
         environment: &variable,
         system: &system(),
         statistics: &Statistics::default(),
+        remote: &Server,
     };
     let result = loader.load(&sources);
     result.map_err(|errors| {
