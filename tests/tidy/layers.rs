@@ -5,7 +5,7 @@ use super::source::{Source, sources};
 
 /// A folder of `src` and the modules that it may name. Those that end in `::` stand for what is
 /// below them.
-const MAY_KNOW: [(&str, &[&str]); 12] = [
+const MAY_KNOW: [(&str, &[&str]); 13] = [
     ("metric", &[]),
     // A plain value, which clocks hand out.
     ("system", &["metric::Timestamp"]),
@@ -16,7 +16,8 @@ const MAY_KNOW: [(&str, &[&str]); 12] = [
     ("process", &["plugin", "metric", "system"]),
     ("socket", &["plugin", "metric", "system", "http"]),
     ("plugins", &["plugin", "metric", "system", "kafka", "http", "process", "socket"]),
-    ("agent", &["plugin", "metric", "system"]),
+    ("spool", &["system"]),
+    ("agent", &["plugin", "metric", "system", "spool"]),
     ("config", &["plugin", "plugins", "agent", "metric", "system", "http"]),
     (
         "sink",
