@@ -11,6 +11,7 @@
 )]
 
 mod agent;
+mod agent_buffer;
 mod docs;
 mod kafka_cluster;
 mod sink;
