@@ -54,10 +54,11 @@ impl Bench {
         folders.next().unwrap().unwrap().path()
     }
 
-    fn segments(&self) -> usize {
+    /// The files with metrics in them.
+    fn segments(&self) -> Vec<PathBuf> {
         let files = fs::read_dir(self.buffer()).unwrap();
-        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name.ends_with(".segment")).count()
+        let paths = files.map(|file| file.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|it| it == "segment")).collect()
     }
 
     /// What has been counted so far.
@@ -171,7 +172,7 @@ fn what_was_in_the_buffer_when_the_agent_was_killed_arrives_once() {
     // A kill may come between the script and the buffer: one number each.
     let missing = (1..=bench.counted()).filter(|number| !numbers.contains_key(number)).count();
     assert!(missing <= 4 && numbers.len() >= in_buffer, "{missing} {in_buffer} {numbers:?}");
-    assert_eq!(bench.segments(), 0);
+    assert!(bench.segments().is_empty(), "{:?}", bench.segments());
 }
 
 #[test]
@@ -235,4 +236,28 @@ fn metrics_of_an_output_with_other_settings_are_told() {
     fs::write(&config, format!("{text}  method = \"PUT\"\n")).unwrap();
     let mut agent = bench.agent().start();
     agent.wait_for_log("holds metrics that no output of this configuration sends", LIMIT);
+}
+
+#[test]
+fn a_damaged_buffer_costs_what_is_damaged_and_no_start() {
+    let bench = Bench::new();
+    let agent = bench.agent().start();
+    let in_buffer = wait_for_buffer(&agent, 3);
+    agent.kill();
+    let [segment] = &bench.segments()[..] else { panic!("{:?}", bench.segments()) };
+    let mut bytes = fs::read(segment).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(segment, bytes).unwrap();
+
+    let server = Server::start(bench.port);
+    let before = bench.counted();
+    let mut agent = bench.agent().start();
+    let line = agent.wait_for_log("is damaged", LIMIT);
+    assert!(line.contains("E! [outputs.http] Buffer in buffers/"), "{line}");
+    server.wait_for(before + 1);
+    let numbers = server.numbers();
+    let arrived = (1..=before).filter(|number| numbers.contains_key(number)).count();
+    assert!(arrived + 1 >= in_buffer, "{arrived} of {in_buffer}: {numbers:?}");
+    let copy = segment.with_extension("segment.damaged");
+    assert!(copy.exists(), "{}", copy.display());
 }

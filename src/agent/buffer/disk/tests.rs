@@ -2,14 +2,24 @@
 
 use std::sync::Weak;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::metric::Timestamp;
 use crate::plugin::Rejection;
 use crate::system::fake::FakeClock;
 
 fn open(folder: &Path) -> DiskBuffer {
+    open_with(folder, Sync::EveryGroup)
+}
+
+fn open_unsynced(folder: &Path) -> DiskBuffer {
+    open_with(folder, Sync::Never)
+}
+
+fn open_with(folder: &Path, sync: Sync) -> DiskBuffer {
     let clock = Arc::new(FakeClock::at(Timestamp::EPOCH));
-    DiskBuffer::open(folder, Sync::EveryGroup, clock, PluginLog::new("outputs.x")).unwrap()
+    DiskBuffer::open(folder, sync, clock, PluginLog::new("outputs.x")).unwrap()
 }
 
 fn add(buffer: &mut DiskBuffer, numbers: std::ops::Range<i64>) {
@@ -105,4 +115,57 @@ fn two_outputs_do_not_share_a_folder() {
     let second = DiskBuffer::open(folder.path(), Sync::Never, clock, log);
     let error = second.err().unwrap().to_string();
     assert!(error.contains("is in use by another process, or by another plugin"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever happens, what was added is written, given up or still there, in order, also over
+    /// starts.
+    #[test]
+    fn every_metric_is_accounted_for(
+        actions in prop::collection::vec((0u8..5, 0usize..6), 0..40),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut buffer = open_unsynced(folder.path());
+        let (mut added, mut gone) = (0, 0);
+        for (action, size) in actions {
+            match action {
+                0 | 1 => {
+                    add(&mut buffer, added..added + size as i64);
+                    added += size as i64;
+                }
+                2 => {
+                    let batch = buffer.begin(size).unwrap();
+                    prop_assert!(numbers(&batch).is_sorted());
+                    let end = buffer.end(batch.len(), Ok(()));
+                    prop_assert_eq!(end.written, batch.len());
+                    gone += end.written;
+                }
+                3 => {
+                    let batch = buffer.begin(size).unwrap();
+                    add(&mut buffer, added..added + 1);
+                    added += 1;
+                    // Every other one comes again, and one of the rest is given up.
+                    let retry = (0..batch.len()).step_by(2).collect();
+                    let reject = (batch.len() > 1).then(|| Rejection { index: 1, reason: "".into() });
+                    let rejected: Vec<_> = reject.into_iter().collect();
+                    let partial = WriteError::Partial { retry, rejected, source: "".into() };
+                    let end = buffer.end(batch.len(), Err(partial));
+                    prop_assert_eq!(end.kept, batch.len().div_ceil(2));
+                    prop_assert_eq!(end.written + end.rejected.len() + end.kept, batch.len());
+                    gone += end.written + end.rejected.len();
+                }
+                _ => {
+                    // As after a kill.
+                    drop(buffer);
+                    buffer = open_unsynced(folder.path());
+                }
+            }
+            prop_assert_eq!(buffer.held() + gone, added as usize);
+            prop_assert_eq!(buffer.len(), buffer.held());
+        }
+        let left = buffer.close();
+        prop_assert_eq!(left.count() as usize + gone, added as usize);
+    }
 }
