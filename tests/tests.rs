@@ -11,6 +11,7 @@
 )]
 
 mod agent;
+mod agent_buffer;
 mod config_url;
 mod docs;
 mod kafka_cluster;

@@ -8,10 +8,13 @@
 //! Telegraf's `docs/CONFIGURATION.md` and `config.AgentConfig`; defaults are those of its code.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::buffer::Placement;
 use crate::plugin::settings::{Duration, Size};
+use crate::spool::Sync;
 
 /// The `[agent]` table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,7 +76,8 @@ pub struct AgentOptions {
     pub skip_processors_before_aggregators: bool,
     /// How often loading a configuration from a URL is tried; zero is 3.
     pub config_url_retry_attempts: i64,
-    /// Where unwritten metrics wait: `memory` or `disk`.
+    /// Where unwritten metrics wait: `memory` (also if empty), or `disk_write_through`, which is also
+    /// called `disk`.
     pub buffer_strategy: String,
     /// The folder of the disk buffer.
     pub buffer_directory: String,
@@ -128,6 +132,22 @@ impl AgentOptions {
     /// The buffer limit with its default filled in.
     pub fn buffer_limit(&self) -> usize {
         if self.metric_buffer_limit == 0 { 10_000 } else { self.metric_buffer_limit }
+    }
+}
+
+impl AgentOptions {
+    /// Where the unwritten metrics of the output with this id wait.
+    pub fn buffer_placement(&self, id: &str) -> Placement {
+        match self.buffer_strategy.as_str() {
+            "disk" | "disk_write_through" => Placement::Disk {
+                folder: Path::new(&self.buffer_directory).join(id),
+                sync: match self.buffer_disk_sync {
+                    Some(false) => Sync::Never,
+                    None | Some(true) => Sync::EveryGroup,
+                },
+            },
+            _ => Placement::Memory,
+        }
     }
 }
 

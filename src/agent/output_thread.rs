@@ -2,10 +2,10 @@
 
 use crossbeam_channel::{Receiver, select_biased};
 
+use super::buffer::Leftover;
 use super::chance::up_to;
 use super::running_output::RunningOutput;
 use super::watch::Watched;
-use crate::metric::Metric;
 use crate::plugin::PluginError;
 use crate::system::System;
 
@@ -14,7 +14,7 @@ pub(super) struct Remaining {
     /// The output, such as `outputs.kafka`.
     pub name: String,
     /// What it could not write.
-    pub unwritten: Vec<Metric>,
+    pub unwritten: Leftover,
 }
 
 /// Runs an output until `stopped` closes, then flushes it once and closes it.
@@ -49,7 +49,7 @@ pub(super) fn run(
     report(&name, result);
     output.log_fullness();
     output.close();
-    Remaining { name, unwritten: output.take_waiting() }
+    Remaining { name, unwritten: output.close_buffer() }
 }
 
 fn report(name: &str, result: Result<(), PluginError>) {

@@ -20,6 +20,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::activity::Activity;
+use super::buffer::Leftover;
 use super::input_thread::{Crew, Member, Rounds};
 use super::intake::{Fanout, Intake};
 use super::junction::{Destination, Junction};
@@ -72,8 +73,21 @@ impl Mode {
 /// What was left when a pipeline had ended.
 #[derive(Default)]
 pub struct Ended {
-    /// For each output with metrics that it could not write: its name and the metrics.
-    pub unwritten: Vec<(String, Vec<Metric>)>,
+    /// For each output its name and what it could not write, if that is anything.
+    pub unwritten: Vec<(String, Leftover)>,
+}
+
+impl Ended {
+    /// How many metrics could not be written, wherever they are.
+    pub fn n_unwritten(&self) -> u64 {
+        self.unwritten.iter().map(|(_, leftover)| leftover.count()).sum()
+    }
+
+    /// The metrics that are in memory only, for the outputs of the next pipeline.
+    pub fn in_memory(self) -> Vec<(String, Vec<Metric>)> {
+        let in_memory = self.unwritten.into_iter().map(|(name, left)| (name, left.in_memory));
+        in_memory.filter(|(_, metrics)| !metrics.is_empty()).collect()
+    }
 }
 
 /// A running plan; dropping it stops it.
@@ -124,6 +138,7 @@ impl Pipeline {
         let (outputs, destination) = match mode {
             Mode::Test { print, .. } => (Vec::new(), Destination::Print(print)),
             Mode::Daemon | Mode::Once { .. } => {
+                startup::open_buffers(&mut plan.outputs, system)?;
                 log::debug!(target: "agent", "Connecting outputs");
                 let mut outputs = startup::connect_all(plan.outputs, system, interrupted)?;
                 startup::hand_over(unwritten, &mut outputs);
@@ -236,7 +251,7 @@ impl Pipeline {
         let unwritten = self
             .remaining
             .try_iter()
-            .filter(|left| !left.unwritten.is_empty())
+            .filter(|left| left.unwritten.count() > 0)
             .map(|left| (left.name, left.unwritten))
             .collect();
         Ended { unwritten }

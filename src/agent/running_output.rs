@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::buffer::{BatchEnd, Buffer};
+use super::buffer::{BatchEnd, Buffer, BufferError, Leftover, Placement};
 use super::filter::Filter;
 use super::naming::Naming;
 use super::options::StartupErrorBehavior;
@@ -21,7 +21,7 @@ use crate::plugin::{
     AverageTime, ConnectError, Counter, Output, PluginError, PluginLog, Rejection, Statistics,
     WriteError,
 };
-use crate::system::Clock;
+use crate::system::{Clock, System};
 
 /// How many reasons for giving metrics up are logged for one batch; the rest is counted.
 const REASONS_LOGGED: usize = 5;
@@ -92,6 +92,7 @@ impl OutputQueue {
             dropped += buffer.add(metric);
             added += 1;
         }
+        buffer.commit();
         self.counters.metrics_added.add(added);
         self.counters.metrics_filtered.add(n_offered as u64 - added);
         self.count_drops(dropped);
@@ -126,6 +127,8 @@ pub struct RunningOutput {
     pub flushing: Flushing,
     /// What happens if it cannot connect.
     pub startup_error_behavior: StartupErrorBehavior,
+    /// Where its metrics wait once the buffer has been opened; in memory if nothing else is said.
+    pub placement: Placement,
     queue: Arc<OutputQueue>,
     batch_ready: Receiver<()>,
     connected: bool,
@@ -160,7 +163,7 @@ impl RunningOutput {
         let queue = OutputQueue {
             filter,
             naming,
-            buffer: Mutex::new(Buffer::new(flushing.buffer_limit)),
+            buffer: Mutex::new(Buffer::in_memory(flushing.buffer_limit)),
             batch_size: flushing.batch_size,
             batch_ready,
             last_write_failed: AtomicBool::new(false),
@@ -172,6 +175,7 @@ impl RunningOutput {
             log,
             flushing,
             startup_error_behavior,
+            placement: Placement::Memory,
             queue: Arc::new(queue),
             batch_ready: batch_ready_receiver,
             connected: false,
@@ -203,15 +207,27 @@ impl RunningOutput {
     pub fn adopt(&mut self, metrics: Vec<Metric>) {
         let mut buffer = self.queue.buffer();
         let dropped: usize = metrics.into_iter().map(|metric| buffer.add(metric)).sum();
+        buffer.commit();
         self.queue.count_drops(dropped);
         self.queue.signal_if_full(&buffer);
     }
 
-    /// Gives away the metrics that it could not write.
-    pub fn take_waiting(&mut self) -> Vec<Metric> {
+    /// Opens the buffer if it is in files; metrics that are there from before are sent first.
+    ///
+    /// # Errors
+    /// If the files cannot be had.
+    pub fn open_buffer(&mut self, system: &System) -> Result<(), BufferError> {
+        let Placement::Disk { folder, sync } = &self.placement else { return Ok(()) };
+        let opened = Buffer::on_disk(folder, *sync, system.clock.clone(), self.log.clone())?;
         let mut buffer = self.queue.buffer();
-        let n_waiting = buffer.len();
-        buffer.begin(n_waiting)
+        *buffer = opened;
+        self.queue.signal_if_full(&buffer);
+        Ok(())
+    }
+
+    /// Ends the use of the buffer, and tells what it could not write.
+    pub fn close_buffer(&mut self) -> Leftover {
+        self.queue.buffer().close()
     }
 
     /// Connects the output.
@@ -257,8 +273,15 @@ impl RunningOutput {
     /// Logs how full the buffer is.
     pub fn log_fullness(&self) {
         if self.log.is_debug() {
-            let limit = self.flushing.buffer_limit;
-            self.log.debug(format_args!("Buffer fullness: {} / {limit} metrics", self.n_waiting()));
+            let (count, limit) = (self.n_waiting(), self.flushing.buffer_limit);
+            match self.placement {
+                Placement::Memory => {
+                    self.log.debug(format_args!("Buffer fullness: {count} / {limit} metrics"));
+                }
+                Placement::Disk { .. } => {
+                    self.log.debug(format_args!("Buffer fullness: {count} metrics"));
+                }
+            }
         }
     }
 
@@ -283,7 +306,7 @@ impl RunningOutput {
     }
 
     fn write_one(&mut self, clock: &dyn Clock) -> Result<(), PluginError> {
-        let batch = self.queue.buffer().begin(self.flushing.batch_size);
+        let batch = self.queue.buffer().begin(self.flushing.batch_size)?;
         if batch.is_empty() {
             return Ok(());
         }
@@ -321,6 +344,8 @@ impl RunningOutput {
         queue.counters.metrics_rejected.add(end.rejected.len() as u64);
         queue.counters.write_time_ns.add(took);
         queue.count_drops(end.dropped);
+        // Why these are lost has been told by the buffer.
+        queue.counters.metrics_dropped.add(end.lost as u64);
         self.report_rejections(&end.rejected);
     }
 

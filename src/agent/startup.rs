@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
+use super::buffer::{BufferError, Placement};
 use super::intake::Intake;
 use super::options::StartupErrorBehavior;
 use super::running_input::RunningInput;
@@ -12,7 +13,8 @@ use super::running_output::RunningOutput;
 use super::state_file::StateFileError;
 use crate::metric::Metric;
 use crate::plugin::{ConnectError, StartError};
-use crate::system::{System, Waited};
+use crate::spool::Spool;
+use crate::system::{DataFolder, System, Waited};
 
 /// How long an output that could not connect waits before its second and last try.
 const SECOND_CONNECT_AFTER: Duration = Duration::from_secs(15);
@@ -47,12 +49,53 @@ pub enum StartupError {
     /// The plugins' states could not be restored.
     #[error(transparent)]
     States(#[from] StateFileError),
+    /// The buffer of an output is not to be had.
+    #[error("opening the buffer of output {name}: {source}")]
+    Buffer {
+        /// The output, such as `outputs.kafka`.
+        name: String,
+        /// Why.
+        source: BufferError,
+    },
     /// The agent was told to stop while it started.
     #[error("stopped while starting")]
     Stopped,
     /// The system has no room for another thread.
     #[error("starting a thread: {0}")]
     Thread(#[from] io::Error),
+}
+
+/// Opens the buffers that are in files.
+pub(super) fn open_buffers(
+    outputs: &mut [RunningOutput],
+    system: &System,
+) -> Result<(), StartupError> {
+    for output in outputs.iter_mut() {
+        let name = output.log.name().to_owned();
+        output.open_buffer(system).map_err(|source| StartupError::Buffer { name, source })?;
+    }
+    warn_about_orphans(outputs);
+    Ok(())
+}
+
+/// Says so if metrics wait on the disk for an output that is not there.
+fn warn_about_orphans(outputs: &[RunningOutput]) {
+    let folder = |output: &RunningOutput| match &output.placement {
+        Placement::Disk { folder, .. } => Some(folder.clone()),
+        Placement::Memory => None,
+    };
+    let folders: Vec<_> = outputs.iter().filter_map(folder).collect();
+    let Some(parent) = folders.first().and_then(|folder| folder.parent()) else { return };
+    for orphan in DataFolder::below(parent, Spool::SEGMENT_SUFFIX) {
+        if !folders.contains(&orphan) {
+            log::warn!(
+                target: "agent",
+                "{} holds metrics that no output of this configuration sends; they belong to one \
+                 that had other settings",
+                orphan.display()
+            );
+        }
+    }
 }
 
 /// Connects every output as its `startup_error_behavior` asks for, and returns those that run.

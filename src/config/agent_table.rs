@@ -176,14 +176,6 @@ fn warn_about_deprecated_values(table: &Table) {
              deprecated since version 1.25.0 and will be removed in 1.40.0: Use 'gosmi' instead"
         );
     }
-    if text("buffer_strategy").starts_with("disk") {
-        log::warn!(
-            target: "",
-            "The buffer strategy {:?} is not supported by this version: unwritten metrics wait in \
-             memory",
-            text("buffer_strategy")
-        );
-    }
 }
 
 #[cfg(test)]

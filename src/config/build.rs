@@ -254,7 +254,7 @@ impl Builder<'_> {
             batch_size: own_or(options.metric_batch_size, agent.batch_size()),
             buffer_limit: own_or(options.metric_buffer_limit, agent.buffer_limit()),
         };
-        self.built.outputs.push(RunningOutput::new(
+        let mut output = RunningOutput::new(
             output,
             common.log,
             flushing,
@@ -262,7 +262,10 @@ impl Builder<'_> {
             common.filter,
             Naming::new(naming, Vec::new()),
             &common.statistics,
-        ));
+        );
+        let id = plugin_id(&format!("outputs.{}", section.name), &section.table);
+        output.placement = agent.buffer_placement(&id);
+        self.built.outputs.push(output);
         true
     }
 

@@ -3,11 +3,13 @@
 //! # References
 //! Telegraf's `metric.go` for the model; the InfluxDB line protocol reference for the types.
 
+mod binary;
 mod companion;
 mod float;
 mod timestamp;
 mod value;
 
+pub use binary::BinaryError;
 pub use companion::Companion;
 pub use float::{PlainFloat, push_plain_float};
 pub use timestamp::{Timestamp, seconds};

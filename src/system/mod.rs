@@ -5,9 +5,11 @@
 
 mod archives;
 mod clock;
+mod data_files;
 pub mod devices;
 mod errno;
 pub mod fake;
+pub mod fake_files;
 mod folder;
 mod glob;
 mod host;
@@ -26,6 +28,7 @@ mod udev;
 
 pub use archives::Archives;
 pub use clock::{Clock, RealClock, Waited};
+pub use data_files::{DataFiles, DataFolder, DataFolderError};
 pub use errno::ErrorWords;
 pub use folder::{FolderEntry, HostFolder};
 pub use glob::{Glob, GlobError};

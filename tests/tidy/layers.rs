@@ -17,7 +17,8 @@ const MAY_KNOW: [(&str, &[&str]); 13] = [
     ("process", &["plugin", "metric", "system"]),
     ("socket", &["plugin", "metric", "system", "http"]),
     ("plugins", &["plugin", "metric", "system", "kafka", "http", "crypto", "process", "socket"]),
-    ("agent", &["plugin", "metric", "system"]),
+    ("spool", &["system"]),
+    ("agent", &["plugin", "metric", "system", "spool"]),
     ("config", &["plugin", "plugins", "agent", "metric", "system", "http"]),
     (
         "sink",

@@ -307,6 +307,7 @@ fn what_waits_is_flushed_at_the_end_and_what_fails_is_handed_back() {
     let ended = pipeline.stop();
     let (name, unwritten) = &ended.unwritten[0];
     assert_eq!(name, "outputs.scripted");
+    let unwritten = &unwritten.in_memory;
     assert!(rounds(unwritten).len() >= 2);
     assert_eq!(rounds(unwritten), bench.next_batch());
 }

@@ -97,7 +97,7 @@ pub(super) fn run(
                 log::info!(target: "", "Reloading Telegraf config");
                 loaded = *next;
                 load::configure_logging(arguments, &loaded, system)?;
-                unwritten = ended.unwritten;
+                unwritten = ended.in_memory();
             }
             End::Stopped | End::Finished => {
                 return finish(arguments, &ended, &outside.statistics);
@@ -308,12 +308,21 @@ impl Outside<'_> {
 
 /// Says what was lost, and whether a single round succeeded.
 fn finish(arguments: &Arguments, ended: &Ended, statistics: &Statistics) -> Result<(), CliError> {
-    for (output, metrics) in &ended.unwritten {
-        log::error!(
-            target: "agent",
-            "{} metrics could not be delivered to {output} and are lost",
-            metrics.len()
-        );
+    for (output, left) in &ended.unwritten {
+        let lost = left.in_memory.len();
+        if lost > 0 {
+            log::error!(
+                target: "agent",
+                "{lost} metrics could not be delivered to {output} and are lost"
+            );
+        }
+        if left.on_disk > 0 {
+            log::info!(
+                target: "agent",
+                "{} metrics for {output} wait on the disk and are sent after the next start",
+                left.on_disk
+            );
+        }
     }
     log::debug!(target: "agent", "Stopped Successfully");
     if arguments.mode == RunMode::Daemon {
@@ -323,10 +332,9 @@ fn finish(arguments: &Arguments, ended: &Ended, statistics: &Statistics) -> Resu
     if gather_failures > 0 {
         return Err(CliError::InputsFailed(gather_failures));
     }
-    let unwritten: usize = ended.unwritten.iter().map(|(_, metrics)| metrics.len()).sum();
     let given_up = total(statistics, "write", "metrics_rejected")
         + total(statistics, "write", "metrics_dropped");
-    match unwritten as u64 + given_up {
+    match ended.n_unwritten() + given_up {
         0 => Ok(()),
         unsent => Err(CliError::Unsent(unsent)),
     }

@@ -1,4 +1,4 @@
-//! The metrics of one output that are not written yet.
+//! The buffer in memory.
 //!
 //! A bounded queue with transactions: a batch is taken out of the front, the output tries to
 //! write it, and what it could not write comes back to the front in its old order. A full queue
@@ -10,59 +10,37 @@
 
 use std::collections::VecDeque;
 
+use super::BatchEnd;
 use crate::metric::Metric;
-use crate::plugin::{Rejection, WriteError};
+use crate::plugin::WriteError;
 
 /// A bounded queue of unwritten metrics.
 #[derive(Debug)]
-pub struct Buffer {
+pub struct MemoryBuffer {
     waiting: VecDeque<Metric>,
     /// How many metrics are out for writing.
     n_out: usize,
     limit: usize,
 }
 
-/// What became of the metrics of a batch, by count; they add up to the size of the batch.
-#[derive(Debug, Default)]
-pub struct BatchEnd {
-    /// Written.
-    pub written: usize,
-    /// Given up by the output, each with its reason.
-    pub rejected: Vec<Rejection>,
-    /// Back in the buffer for another try.
-    pub kept: usize,
-    /// Lost because the buffer had filled up in the meantime.
-    pub dropped: usize,
-}
-
-impl Buffer {
+impl MemoryBuffer {
     /// Makes an empty buffer for at most `limit` metrics.
-    pub fn new(limit: usize) -> Buffer {
-        Buffer { waiting: VecDeque::new(), n_out: 0, limit: limit.max(1) }
+    pub(super) fn new(limit: usize) -> MemoryBuffer {
+        MemoryBuffer { waiting: VecDeque::new(), n_out: 0, limit: limit.max(1) }
     }
 
     /// How many metrics wait.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
 
     /// How many metrics wait or are out for writing.
-    pub fn held(&self) -> usize {
+    pub(super) fn held(&self) -> usize {
         (self.waiting.len() + self.n_out).min(self.limit)
     }
 
-    /// Whether none waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
-    /// How many metrics it holds at most.
-    pub fn limit(&self) -> usize {
-        self.limit
-    }
-
     /// Adds a metric at the end and returns how many were dropped for it.
-    pub fn add(&mut self, metric: Metric) -> usize {
+    pub(super) fn add(&mut self, metric: Metric) -> usize {
         let full = self.waiting.len() >= self.limit;
         if full {
             self.waiting.pop_front();
@@ -72,14 +50,14 @@ impl Buffer {
     }
 
     /// Takes up to `size` of the oldest metrics out for writing.
-    pub fn begin(&mut self, size: usize) -> Vec<Metric> {
+    pub(super) fn begin(&mut self, size: usize) -> Vec<Metric> {
         let size = size.min(self.waiting.len());
         self.n_out = size;
         self.waiting.drain(..size).collect()
     }
 
-    /// Ends the writing of a batch that [`Buffer::begin`] gave out.
-    pub fn end(&mut self, batch: Vec<Metric>, result: Result<(), WriteError>) -> BatchEnd {
+    /// Ends the writing of a batch that [`MemoryBuffer::begin`] gave out.
+    pub(super) fn end(&mut self, batch: Vec<Metric>, result: Result<(), WriteError>) -> BatchEnd {
         let size = batch.len();
         self.n_out = 0;
         let (kept, rejected) = match result {
@@ -98,7 +76,13 @@ impl Buffer {
             rejected,
             kept: n_kept - dropped,
             dropped,
+            lost: 0,
         }
+    }
+
+    /// Takes all metrics out for good.
+    pub(super) fn take_all(&mut self) -> Vec<Metric> {
+        std::mem::take(&mut self.waiting).into()
     }
 }
 
@@ -118,6 +102,7 @@ mod tests {
 
     use super::*;
     use crate::metric::Timestamp;
+    use crate::plugin::Rejection;
 
     fn metric(number: i64) -> Metric {
         Metric::new("m", Timestamp::from_nanos(number)).with_field("n", number)
@@ -127,8 +112,8 @@ mod tests {
         metrics.into_iter().map(|metric| metric.time.nanos()).collect()
     }
 
-    fn filled(count: i64, limit: usize) -> Buffer {
-        let mut buffer = Buffer::new(limit);
+    fn filled(count: i64, limit: usize) -> MemoryBuffer {
+        let mut buffer = MemoryBuffer::new(limit);
         for number in 0..count {
             buffer.add(metric(number));
         }
@@ -194,7 +179,7 @@ mod tests {
             limit in 1usize..8,
             actions in prop::collection::vec((0u8..3, 0usize..6), 0..60),
         ) {
-            let mut buffer = Buffer::new(limit);
+            let mut buffer = MemoryBuffer::new(limit);
             let mut added = 0;
             let mut gone = 0;
             for (action, size) in actions {

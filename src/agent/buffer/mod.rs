@@ -1,0 +1,159 @@
+//! The metrics of one output that are not written yet.
+//!
+//! A batch is taken out of the front, the output tries to write it, and what it could not write
+//! comes back to the front in its old order.
+
+mod disk;
+mod memory;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use memory::MemoryBuffer;
+
+pub use disk::BufferError;
+use disk::DiskBuffer;
+
+use crate::metric::Metric;
+use crate::plugin::{PluginLog, Rejection, WriteError};
+use crate::spool::Sync;
+use crate::system::Clock;
+
+/// Where the metrics of an output wait.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// In memory.
+    #[default]
+    Memory,
+    /// In files.
+    Disk {
+        /// The folder of this output.
+        folder: PathBuf,
+        /// When they are brought to the disk.
+        sync: Sync,
+    },
+}
+
+/// Unwritten metrics, wherever they wait.
+pub enum Buffer {
+    /// In memory, up to a number of metrics.
+    Memory(MemoryBuffer),
+    /// In files, as long as the disk takes them.
+    Disk(Box<DiskBuffer>),
+}
+
+/// What became of the metrics of a batch, by count; the first four add up to its size.
+#[derive(Debug, Default)]
+pub struct BatchEnd {
+    /// Written.
+    pub written: usize,
+    /// Given up by the output, each with its reason.
+    pub rejected: Vec<Rejection>,
+    /// Back in the buffer for another try.
+    pub kept: usize,
+    /// Lost because the buffer had filled up in the meantime.
+    pub dropped: usize,
+    /// Lost since the last batch because the disk gave back something else than it got.
+    pub lost: usize,
+}
+
+/// What a buffer leaves when its output has ended.
+#[derive(Debug, Default)]
+pub struct Leftover {
+    /// Metrics that are nowhere else.
+    pub in_memory: Vec<Metric>,
+    /// How many wait on the disk, for the next start.
+    pub on_disk: u64,
+}
+
+impl Leftover {
+    /// How many metrics were not written.
+    pub fn count(&self) -> u64 {
+        self.in_memory.len() as u64 + self.on_disk
+    }
+}
+
+impl Buffer {
+    /// An empty buffer for at most `limit` metrics.
+    pub fn in_memory(limit: usize) -> Buffer {
+        Buffer::Memory(MemoryBuffer::new(limit))
+    }
+
+    /// The buffer in files, with what it holds from before.
+    ///
+    /// # Errors
+    /// If the files cannot be had.
+    pub fn on_disk(
+        folder: &Path,
+        sync: Sync,
+        clock: Arc<dyn Clock>,
+        log: PluginLog,
+    ) -> Result<Buffer, BufferError> {
+        DiskBuffer::open(folder, sync, clock, log).map(|disk| Buffer::Disk(Box::new(disk)))
+    }
+
+    /// How many metrics wait.
+    pub fn len(&self) -> usize {
+        match self {
+            Buffer::Memory(memory) => memory.len(),
+            Buffer::Disk(disk) => disk.len(),
+        }
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many metrics wait or are out for writing.
+    pub fn held(&self) -> usize {
+        match self {
+            Buffer::Memory(memory) => memory.held(),
+            Buffer::Disk(disk) => disk.held(),
+        }
+    }
+
+    /// Adds a metric at the end and returns how many were dropped for want of room.
+    pub fn add(&mut self, metric: Metric) -> usize {
+        match self {
+            Buffer::Memory(memory) => memory.add(metric),
+            Buffer::Disk(disk) => disk.add(metric),
+        }
+    }
+
+    /// Ends a group of metrics that were added; now they outlast the process, or power, if they
+    /// wait in files.
+    pub fn commit(&mut self) {
+        match self {
+            Buffer::Memory(_) => {}
+            Buffer::Disk(disk) => disk.commit(),
+        }
+    }
+
+    /// Takes up to `size` of the oldest metrics out for writing.
+    ///
+    /// # Errors
+    /// If files cannot be read.
+    pub fn begin(&mut self, size: usize) -> Result<Vec<Metric>, BufferError> {
+        match self {
+            Buffer::Memory(memory) => Ok(memory.begin(size)),
+            Buffer::Disk(disk) => disk.begin(size),
+        }
+    }
+
+    /// Ends the writing of a batch that [`Buffer::begin`] gave out.
+    pub fn end(&mut self, batch: Vec<Metric>, result: Result<(), WriteError>) -> BatchEnd {
+        match self {
+            Buffer::Memory(memory) => memory.end(batch, result),
+            Buffer::Disk(disk) => disk.end(batch.len(), result),
+        }
+    }
+
+    /// Ends its use, and tells what is left.
+    pub fn close(&mut self) -> Leftover {
+        match std::mem::replace(self, Buffer::in_memory(1)) {
+            Buffer::Memory(mut memory) => Leftover { in_memory: memory.take_all(), on_disk: 0 },
+            Buffer::Disk(disk) => disk.close(),
+        }
+    }
+}
