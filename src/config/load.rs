@@ -157,7 +157,7 @@ impl Loader<'_> {
     }
 
     /// Reads one file into its sections.
-    fn read(
+    pub(super) fn read(
         &self,
         file: &Arc<str>,
         errors: &mut Vec<ConfigError>,

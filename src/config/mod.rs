@@ -12,8 +12,10 @@ pub mod environment;
 pub mod errors;
 mod general;
 mod load;
+mod parts;
 mod plugin_id;
 pub mod sample;
+mod secrets;
 mod sections;
 pub mod selector;
 pub mod sources;
@@ -23,6 +25,8 @@ mod variables;
 
 pub use build::{LoadedPlugin, Plugins};
 pub use load::{LoadOptions, Loaded, Loader, PluginFilters, Purpose};
+pub use parts::Parts;
+pub use secrets::Mask;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use log::LevelFilter;
 use super::{Arguments, CliError, RunMode};
 use crate::agent::options::AgentOptions;
 use crate::cli::logging::{self, LogDestination, LogFormat, LogSettings};
-use crate::config::{LoadOptions, Loaded, Loader, Plugins, Purpose};
+use crate::config::{LoadOptions, Loaded, Loader, Parts, Plugins, Purpose};
 use crate::plugin::Statistics;
 use crate::system::{Rotation, System, environment_variable};
 
@@ -34,6 +34,21 @@ pub(super) fn load(
 /// Everything that is wrong with it.
 pub(super) fn check(arguments: &Arguments, system: &System) -> Result<(), CliError> {
     load_for(Purpose::Check, arguments, system, &Statistics::default()).map(drop)
+}
+
+/// Reads the configuration without building it.
+///
+/// # Errors
+/// Everything that is wrong with its text.
+pub(super) fn parts(arguments: &Arguments, system: &System) -> Result<Parts, CliError> {
+    let loader = Loader {
+        options: &arguments.options,
+        plugins: &Plugins::all(),
+        environment: &environment_variable,
+        system,
+        statistics: &Statistics::default(),
+    };
+    Ok(loader.parts(&arguments.sources)?)
 }
 
 fn load_for(

@@ -1,6 +1,7 @@
 //! metric-agent's command line: what was asked for, and doing it.
 
 mod banner;
+mod compare;
 pub mod flags;
 mod list;
 mod load;
@@ -26,6 +27,7 @@ use crate::config::sources::Sources;
 use crate::config::{LoadOptions, PluginFilters};
 use crate::plugin::settings::{self, parse_duration};
 use crate::system::System;
+use compare::CompareError;
 use watch::{Notice, WatchError, WatchOptions};
 
 /// How often changed files are looked for if nothing else is said.
@@ -79,6 +81,8 @@ enum CliError {
     Unsent(u64),
     #[error("{0}")]
     Watch(#[from] WatchError),
+    #[error("{0}")]
+    Compare(#[from] CompareError),
     #[error("writing to standard output: {0}")]
     Print(#[from] std::io::Error),
 }
@@ -140,6 +144,7 @@ fn dispatch(
         ["help" | "h", ..] => Ok(list::print(&flags::PROGRAM.help())?),
         ["plugins"] => Ok(list::plugins(None)?),
         ["plugins", kind, ..] => Ok(list::plugins(Some(kind))?),
+        ["compare"] => compare::run(parsed, &run_arguments(parsed)?, system, &signals?),
         ["config", "check", ..] => load::check(&run_arguments(parsed)?, system),
         // Telegraf prints the sample for any other word behind `config`.
         ["config", ..] => Ok(list::sample_config(parsed)?),
