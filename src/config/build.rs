@@ -81,6 +81,8 @@ pub(super) struct Built {
     pub aggregate_processors: Vec<RunningProcessor>,
     pub aggregators: Vec<RunningAggregator>,
     pub loaded: Vec<LoadedPlugin>,
+    /// Options that plugins have taken and do nothing with.
+    pub without_effect: Vec<String>,
     pub plugin_levels: HashMap<String, LevelFilter>,
 }
 
@@ -150,6 +152,8 @@ impl Builder<'_> {
         if !is_loaded {
             return;
         }
+        let idle = section.table.without_effect().map(|entry| entry.key.clone());
+        self.built.without_effect.extend(idle);
         general::accept(&section.table);
         for error in section.table.unknown() {
             self.report(&section, Problem::Unknown { plugin: plugin.clone(), error });
