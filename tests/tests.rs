@@ -11,6 +11,8 @@
 )]
 
 mod agent;
+mod compare;
+mod config_check;
 mod docs;
 mod kafka_cluster;
 mod sink;

@@ -48,7 +48,7 @@ pub struct PluginFilters {
 }
 
 impl PluginFilters {
-    fn admit(&self, section: &Section) -> bool {
+    pub(super) fn admit(&self, section: &Section) -> bool {
         let wanted = match section.role {
             Role::Input => &self.inputs,
             Role::Output => &self.outputs,
@@ -143,6 +143,7 @@ impl Loader<'_> {
             aggregators,
             loaded,
             plugin_levels,
+            ..
         } = built;
         let plan = Plan {
             agent: options,
@@ -200,7 +201,22 @@ impl Loader<'_> {
         agent: &AgentTable,
         errors: Vec<ConfigError>,
     ) -> (Built, Vec<ConfigError>) {
-        let mut builder = Builder {
+        let mut builder = self.builder(agent, errors);
+        for section in sections {
+            if self.options.filters.admit(&section) {
+                builder.add(section);
+            }
+        }
+        builder.finish()
+    }
+
+    /// What builds plugins that run in an agent with these settings.
+    pub(super) fn builder<'l>(
+        &'l self,
+        agent: &'l AgentTable,
+        errors: Vec<ConfigError>,
+    ) -> Builder<'l> {
+        Builder {
             plugins: self.plugins,
             agent: &agent.options,
             global_tags: &agent.tags,
@@ -211,13 +227,7 @@ impl Loader<'_> {
             noticed: Noticed::new(),
             built: Built::default(),
             processors: Vec::new(),
-        };
-        for section in sections {
-            if self.options.filters.admit(&section) {
-                builder.add(section);
-            }
         }
-        builder.finish()
     }
 
     /// Checks what only all files together can say.
@@ -237,6 +247,13 @@ impl Loader<'_> {
         }
         if purpose != Purpose::Check && built.inputs.is_empty() {
             return Err(WholeError::NoInputs);
+        }
+        if purpose == Purpose::Check {
+            // A part of a configuration can be checked by itself.
+            let is_none = [built.outputs.is_empty(), built.inputs.is_empty()];
+            for (what, _) in ["outputs", "inputs"].iter().zip(is_none).filter(|(_, none)| *none) {
+                log::warn!(target: "", "no {what} found; a run would refuse this configuration");
+            }
         }
         if agent.interval <= Duration::ZERO {
             return Err(WholeError::Interval(agent.interval));

@@ -8,6 +8,8 @@
 
 mod agent_table;
 mod build;
+pub mod coverage;
+mod effective;
 pub mod environment;
 pub mod errors;
 mod general;
@@ -24,6 +26,7 @@ pub mod toml;
 mod variables;
 
 pub use build::{LoadedPlugin, Plugins};
+pub use effective::Defaults;
 pub use load::{LoadOptions, Loaded, Loader, PluginFilters, Purpose};
 pub use parts::Parts;
 pub use secrets::Mask;

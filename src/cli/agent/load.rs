@@ -8,7 +8,10 @@ use log::LevelFilter;
 use super::{Arguments, CliError, RunMode};
 use crate::agent::options::AgentOptions;
 use crate::cli::logging::{self, LogDestination, LogFormat, LogSettings};
-use crate::config::{LoadOptions, Loaded, Loader, Parts, Plugins, Purpose};
+use crate::config::coverage::Coverage;
+use crate::config::errors::ConfigErrors;
+use crate::config::sources::Sources;
+use crate::config::{Defaults, LoadOptions, Loaded, Loader, Parts, Plugins, Purpose};
 use crate::plugin::Statistics;
 use crate::system::{Rotation, System, environment_variable};
 
@@ -41,14 +44,36 @@ pub(super) fn check(arguments: &Arguments, system: &System) -> Result<(), CliErr
 /// # Errors
 /// Everything that is wrong with its text.
 pub(super) fn parts(arguments: &Arguments, system: &System) -> Result<Parts, CliError> {
-    let loader = Loader {
-        options: &arguments.options,
-        plugins: &Plugins::all(),
-        environment: &environment_variable,
-        system,
-        statistics: &Statistics::default(),
-    };
-    Ok(loader.parts(&arguments.sources)?)
+    let statistics = Statistics::default();
+    with_loader(&arguments.options, system, &statistics, |loader| loader.parts(&arguments.sources))
+}
+
+/// Prints the configuration as it comes to effect.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(super) fn effective(
+    arguments: &Arguments,
+    system: &System,
+    defaults: Defaults,
+) -> Result<String, CliError> {
+    let options = LoadOptions { purpose: Purpose::Check, ..arguments.options.clone() };
+    with_loader(&options, system, &Statistics::default(), |loader| {
+        loader.effective(&arguments.sources, defaults)
+    })
+}
+
+/// Looks how much of other configurations there is here.
+///
+/// # Errors
+/// If there is nothing to look at.
+pub(super) fn coverage(
+    sources: &Sources,
+    arguments: &Arguments,
+    system: &System,
+) -> Result<Coverage, CliError> {
+    let statistics = Statistics::default();
+    with_loader(&arguments.options, system, &statistics, |loader| loader.coverage(sources))
 }
 
 fn load_for(
@@ -58,14 +83,17 @@ fn load_for(
     statistics: &Statistics,
 ) -> Result<Loaded, CliError> {
     let options = LoadOptions { purpose, ..arguments.options.clone() };
-    let loader = Loader {
-        options: &options,
-        plugins: &Plugins::all(),
-        environment: &environment_variable,
-        system,
-        statistics,
-    };
-    Ok(loader.load(&arguments.sources)?)
+    with_loader(&options, system, statistics, |loader| loader.load(&arguments.sources))
+}
+
+fn with_loader<T>(
+    options: &LoadOptions,
+    system: &System,
+    statistics: &Statistics,
+    work: impl FnOnce(&Loader<'_>) -> Result<T, ConfigErrors>,
+) -> Result<T, CliError> {
+    let environment = &environment_variable;
+    Ok(work(&Loader { options, plugins: &Plugins::all(), environment, system, statistics })?)
 }
 
 /// Sets the log up as the configuration and the flags ask for.

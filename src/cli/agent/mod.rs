@@ -1,6 +1,7 @@
 //! metric-agent's command line: what was asked for, and doing it.
 
 mod banner;
+mod check;
 mod compare;
 pub mod flags;
 mod list;
@@ -81,6 +82,8 @@ enum CliError {
     Unsent(u64),
     #[error("{0}")]
     Watch(#[from] WatchError),
+    #[error("{0} sections are not covered")]
+    NotCovered(usize),
     #[error("{0}")]
     Compare(#[from] CompareError),
     #[error("writing to standard output: {0}")]
@@ -145,7 +148,9 @@ fn dispatch(
         ["plugins"] => Ok(list::plugins(None)?),
         ["plugins", kind, ..] => Ok(list::plugins(Some(kind))?),
         ["compare"] => compare::run(parsed, &run_arguments(parsed)?, system, &signals?),
-        ["config", "check", ..] => load::check(&run_arguments(parsed)?, system),
+        ["config", "check", files @ ..] => {
+            check::run(parsed, files, &run_arguments(parsed)?, system)
+        }
         // Telegraf prints the sample for any other word behind `config`.
         ["config", ..] => Ok(list::sample_config(parsed)?),
         [word, ..] => Err(CliError::Usage(format!("unknown command {word:?}"))),

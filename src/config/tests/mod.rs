@@ -139,6 +139,17 @@ fn system() -> System {
     }
 }
 
+/// Works with a loader that has the real plugins and these tests' variables.
+pub(super) fn with_loader<T>(work: impl FnOnce(&Loader<'_>) -> T) -> T {
+    work(&Loader {
+        options: &LoadOptions { purpose: Purpose::Check, ..LoadOptions::default() },
+        plugins: &Plugins::all(),
+        environment: &variable,
+        system: &system(),
+        statistics: &Statistics::default(),
+    })
+}
+
 /// Loads files of these texts, called `0.conf` and so on in messages.
 fn load(options: &LoadOptions, texts: &[&str]) -> Result<Loaded, Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
