@@ -13,6 +13,8 @@
 mod agent;
 mod agent_buffer;
 mod config_url;
+mod compare;
+mod config_check;
 mod docs;
 mod kafka_cluster;
 mod secrets;

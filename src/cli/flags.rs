@@ -3,7 +3,7 @@
 //!
 //! Flags are taken with one dash or two, `--flag=value` or `--flag value`, and before or behind
 //! the words that name a command, as programs written in Go take them. Switches also take a
-//! value: `--test=false`.
+//! value: `--test=false`. Where a flag comes again that counts once, the last one counts.
 
 use std::ffi::OsString;
 
@@ -15,7 +15,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 pub enum Takes {
     /// Nothing, or `=true` or `=false`.
     Switch,
-    /// A value, called so in the help; the last one counts.
+    /// A value, called so in the help.
     Value(&'static str),
     /// A value, called so in the help; all of them count.
     Values(&'static str),
@@ -226,6 +226,7 @@ fn argument(flag: &'static Flag) -> Arg {
     match flag.takes {
         Takes::Switch => argument
             .action(ArgAction::Set)
+            .overrides_with(flag.name)
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("true")
@@ -238,11 +239,13 @@ fn argument(flag: &'static Flag) -> Arg {
         Takes::Values(name) => argument.action(ArgAction::Append).value_name(name),
         Takes::Number(name) => argument
             .action(ArgAction::Set)
+            .overrides_with(flag.name)
             .value_name(name)
             .allow_negative_numbers(true)
             .value_parser(value_parser!(i64)),
         Takes::Choice(words) => argument
             .action(ArgAction::Set)
+            .overrides_with(flag.name)
             .value_parser(PossibleValuesParser::new(words))
             .value_name("WORD"),
     }
@@ -368,6 +371,12 @@ mod tests {
         assert_eq!(parse(&["-w", "5"]).unwrap().number("test-wait"), Some(5));
         assert_eq!(parse(&["-test-wait", "-1"]).unwrap().number("test-wait"), Some(-1));
         assert!(wrong(&["--test-wait", "five"]).contains("five"));
+    }
+
+    #[test]
+    fn of_a_flag_that_counts_once_the_last_one_counts() {
+        let parsed = parse(&["-w", "5", "--test", "--format=csv", "-w=6", "--test=false"]).unwrap();
+        assert_eq!((parsed.number("test-wait"), parsed.is_on("test")), (Some(6), false));
     }
 
     #[test]

@@ -137,7 +137,8 @@ impl AgentTable {
     }
 }
 
-fn normalize_keys(table: &mut Table) {
+/// Gives keys that are found whatever their case and underscores their usual names.
+pub(super) fn normalize_keys(table: &mut Table) {
     let plain = |key: &str| key.to_lowercase().replace('_', "");
     for entry in table.entries_mut() {
         if let Some(key) = LOOSE_KEYS.iter().find(|key| plain(key) == plain(&entry.key)) {

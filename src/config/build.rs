@@ -86,6 +86,8 @@ pub(super) struct Built {
     pub aggregators: Vec<RunningAggregator>,
     pub secret_stores: SecretStores,
     pub loaded: Vec<LoadedPlugin>,
+    /// Options that plugins have taken and do nothing with.
+    pub without_effect: Vec<String>,
     pub plugin_levels: HashMap<String, LevelFilter>,
 }
 
@@ -155,6 +157,8 @@ impl Builder<'_> {
         if !is_loaded {
             return;
         }
+        let idle = section.table.without_effect().map(|entry| entry.key.clone());
+        self.built.without_effect.extend(idle);
         general::accept(&section.table);
         for error in section.table.unknown() {
             self.report(&section, Problem::Unknown { plugin: plugin.clone(), error });

@@ -54,7 +54,7 @@ pub struct PluginFilters {
 }
 
 impl PluginFilters {
-    fn admit(&self, section: &Section) -> bool {
+    pub(super) fn admit(&self, section: &Section) -> bool {
         let wanted = match section.role {
             Role::Input => &self.inputs,
             Role::Output => &self.outputs,
@@ -167,6 +167,7 @@ impl Loader<'_> {
             secret_stores,
             loaded,
             plugin_levels,
+            ..
         } = built;
         let plan = Plan {
             agent: options,
@@ -181,7 +182,7 @@ impl Loader<'_> {
     }
 
     /// The bytes of one configuration, wherever it lies.
-    fn bytes(&self, name: &str, agent: &AgentTable) -> Result<Vec<u8>, Problem> {
+    pub(super) fn bytes(&self, name: &str, agent: &AgentTable) -> Result<Vec<u8>, Problem> {
         if !remote::is_remote(name) {
             return sources::read(name);
         }
@@ -191,7 +192,7 @@ impl Loader<'_> {
     }
 
     /// Takes the bytes of one file apart into its sections.
-    fn read(
+    pub(super) fn read(
         &self,
         file: &Arc<str>,
         bytes: &[u8],
@@ -234,7 +235,23 @@ impl Loader<'_> {
         agent: &AgentTable,
         errors: Vec<ConfigError>,
     ) -> (Built, Vec<ConfigError>) {
-        let mut builder = Builder {
+        let mut builder = self.builder(agent, errors);
+        let admitted = |section: &Section| self.options.filters.admit(section);
+        let (stores, others) = stores::divide(sections.into_iter().filter(admitted).collect());
+        builder.add_secret_stores(stores);
+        if self.options.purpose != Purpose::SecretStores {
+            others.into_iter().for_each(|section| builder.add(section));
+        }
+        builder.finish()
+    }
+
+    /// What builds plugins that run in an agent with these settings.
+    pub(super) fn builder<'l>(
+        &'l self,
+        agent: &'l AgentTable,
+        errors: Vec<ConfigError>,
+    ) -> Builder<'l> {
+        Builder {
             plugins: self.plugins,
             agent: &agent.options,
             global_tags: &agent.tags,
@@ -249,14 +266,7 @@ impl Loader<'_> {
             },
             processors: Vec::new(),
             failed_stores: BTreeSet::new(),
-        };
-        let admitted = |section: &Section| self.options.filters.admit(section);
-        let (stores, others) = stores::divide(sections.into_iter().filter(admitted).collect());
-        builder.add_secret_stores(stores);
-        if self.options.purpose != Purpose::SecretStores {
-            others.into_iter().for_each(|section| builder.add(section));
         }
-        builder.finish()
     }
 
     /// Checks what only all files together can say.
@@ -276,6 +286,13 @@ impl Loader<'_> {
         }
         if purpose != Purpose::Check && built.inputs.is_empty() {
             return Err(WholeError::NoInputs);
+        }
+        if purpose == Purpose::Check {
+            // A part of a configuration can be checked by itself.
+            let is_none = [built.outputs.is_empty(), built.inputs.is_empty()];
+            for (what, _) in ["outputs", "inputs"].iter().zip(is_none).filter(|(_, none)| *none) {
+                log::warn!(target: "", "no {what} found; a run would refuse this configuration");
+            }
         }
         if agent.interval <= Duration::ZERO {
             return Err(WholeError::Interval(agent.interval));

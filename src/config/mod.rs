@@ -8,13 +8,17 @@
 
 mod agent_table;
 mod build;
+pub mod coverage;
+mod effective;
 pub mod environment;
 pub mod errors;
 mod general;
 mod load;
+mod parts;
 mod plugin_id;
 pub mod remote;
 pub mod sample;
+mod secrets;
 mod sections;
 pub mod selector;
 pub mod sources;
@@ -24,7 +28,10 @@ pub mod toml;
 mod variables;
 
 pub use build::{LoadedPlugin, Plugins};
+pub use effective::Defaults;
 pub use load::{LoadOptions, Loaded, Loader, PluginFilters, Purpose};
+pub use parts::Parts;
+pub use secrets::Mask;
 
 #[cfg(test)]
 mod tests;

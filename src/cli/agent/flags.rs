@@ -7,6 +7,7 @@ use crate::cli::flags::{Flag, Program, Takes, Word};
 
 const CONFIGURATION: &str = "Configuration";
 const RUNNING: &str = "Running";
+const COMPARING: &str = "Checking and comparing";
 const LISTING: &str = "Listing";
 
 /// The command line of metric-agent.
@@ -18,6 +19,10 @@ pub const PROGRAM: Program = Program {
         Word {
             usage: "config check",
             help: "Check the configuration as a run would, and run nothing",
+        },
+        Word {
+            usage: "compare",
+            help: "Run this program and a Telegraf on the configuration, and tell what they write differently",
         },
         Word {
             usage: "plugins [KIND]",
@@ -202,6 +207,69 @@ pub const PROGRAM: Program = Program {
             RUNNING,
             "Accepted for the sake of old command lines; there is no such server",
         ),
+        Flag::new(
+            "effective",
+            Takes::Switch,
+            "",
+            COMPARING,
+            "With `config check`: print what all files come to, with the place that each value is from; secrets are masked",
+        ),
+        Flag::new(
+            "defaults",
+            Takes::Switch,
+            "",
+            COMPARING,
+            "With `config check --effective`: show settings that are not set as comments",
+        ),
+        Flag::new(
+            "telegraf",
+            Takes::Values("PATH"),
+            "",
+            COMPARING,
+            "With `config check`: tell which plugins and options of these files and folders of a Telegraf are there; more may follow, and --telegraf may be repeated",
+        ),
+        Flag::new(
+            "with",
+            Takes::Value("PROGRAM"),
+            "/usr/bin/telegraf",
+            COMPARING,
+            "With `compare`: the Telegraf to run",
+        ),
+        Flag::new(
+            "rounds",
+            Takes::Number("N"),
+            "3",
+            COMPARING,
+            "With `compare`: gather this often; more rounds tell better what moves by itself",
+        ),
+        Flag::new(
+            "interval",
+            Takes::Value("TIME"),
+            "10s",
+            COMPARING,
+            "With `compare`: the time between rounds, in place of the agent's; plugins with intervals of their own keep them",
+        ),
+        Flag::new(
+            "tolerance",
+            Takes::Value("PERCENT"),
+            "1",
+            COMPARING,
+            "With `compare`: how far numbers may lie apart that do not move by themselves",
+        ),
+        Flag::new(
+            "ignore",
+            Takes::Values("GLOB"),
+            "",
+            COMPARING,
+            "With `compare`: leave out these measurements, or fields and tags as MEASUREMENT.KEY; may be repeated",
+        ),
+        Flag::new(
+            "format",
+            Takes::Choice(&["table", "json"]),
+            "table",
+            COMPARING,
+            "With `compare` and `config check --telegraf`: report for people or for programs",
+        ),
         Flag::new("version", Takes::Switch, "", LISTING, "Print the version"),
         Flag::new(
             "sample-config",
@@ -241,7 +309,7 @@ pub const PROGRAM: Program = Program {
     ],
     after_help: "Flags take one dash or two. Signals: SIGTERM and SIGINT write what waits and end, SIGHUP reads the \
 configuration again, SIGUSR1 writes what waits, SIGQUIT prints what each thread does and ends with 2.\n\nExit codes: 0 after a normal end, 1 after an error; with --test and \
---once also if an input failed or metrics could not be written. A second SIGTERM or SIGINT ends at once with 128 + signal.\n\n\
+--once also if an input failed or metrics could not be written, with `compare` if there are differences, with `config check --telegraf` if something is not covered. A second SIGTERM or SIGINT ends at once with 128 + signal.\n\n\
 Examples:\n  metric-agent --config telegraf.conf --test        look at what would be sent\n  \
 metric-agent --config telegraf.conf               run\n  metric-agent --input-filter cpu:mem --output-filter kafka config > telegraf.conf\n  \
 metric-agent --config telegraf.conf config check  check before a restart",

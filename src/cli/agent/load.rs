@@ -14,16 +14,19 @@ use crate::agent::startup::StartupError;
 use crate::cli::logging::{self, LogDestination, LogFormat, LogSettings};
 use crate::cli::signals::Signals;
 use crate::config::remote::is_remote;
-use crate::config::{LoadOptions, Loaded, Loader, Plugins, Purpose};
+use crate::config::coverage::Coverage;
+use crate::config::errors::ConfigErrors;
+use crate::config::sources::Sources;
+use crate::config::{Defaults, LoadOptions, Loaded, Loader, Parts, Plugins, Purpose};
 use crate::plugin::Statistics;
 use crate::plugin::secrets::SecretStores;
 use crate::system::thread::spawn;
 use crate::system::{Rotation, System, environment_variable};
 
-/// A configuration on its way.
-pub(super) struct Loading {
-    /// Gets what the configuration came to; exactly one message.
-    pub outcome: Receiver<Result<Loaded, CliError>>,
+/// A configuration on its way, or what is to be known of one.
+pub(super) struct Loading<T = Loaded> {
+    /// Gets what it came to; exactly one message.
+    pub outcome: Receiver<Result<T, CliError>>,
 }
 
 /// What configurations are loaded with, again and again.
@@ -63,7 +66,7 @@ impl ConfigLoader {
             RunMode::Test { .. } => Purpose::Test,
             RunMode::Daemon | RunMode::Once { .. } => Purpose::Run,
         };
-        self.begin_for(purpose)
+        self.begin_to(purpose, |loader, sources| loader.load(sources))
     }
 
     /// Loads the configuration, unless a signal ends the wait for a server.
@@ -74,14 +77,18 @@ impl ConfigLoader {
         self.begin()?.wait(signals)
     }
 
-    fn begin_for(&self, purpose: Purpose) -> Result<Loading, CliError> {
+    fn begin_to<T: Send + 'static>(
+        &self,
+        purpose: Purpose,
+        work: impl FnOnce(&Loader<'_>, &Sources) -> Result<T, ConfigErrors> + Send + 'static,
+    ) -> Result<Loading<T>, CliError> {
         let (sender, outcome) = bounded(1);
+        let files = self.arguments.sources.find(&environment_variable).unwrap_or_default();
         let loader = self.clone();
         let load = move || {
             // Nobody waits any more if the program has been told to stop.
-            let _ = sender.send(loader.load_for(purpose));
+            let _ = sender.send(loader.work(purpose, work));
         };
-        let files = self.arguments.sources.find(&environment_variable).unwrap_or_default();
         if files.iter().any(|file| is_remote(file)) {
             let thread = spawn("config-load", load).map_err(CliError::LoadThread)?;
             // It ends with the process: a server that hangs is not to hold its end up.
@@ -92,7 +99,11 @@ impl ConfigLoader {
         Ok(Loading { outcome })
     }
 
-    fn load_for(&self, purpose: Purpose) -> Result<Loaded, CliError> {
+    fn work<T>(
+        &self,
+        purpose: Purpose,
+        work: impl FnOnce(&Loader<'_>, &Sources) -> Result<T, ConfigErrors>,
+    ) -> Result<T, CliError> {
         let options = LoadOptions { purpose, ..self.arguments.options.clone() };
         let loader = Loader {
             options: &options,
@@ -102,12 +113,12 @@ impl ConfigLoader {
             statistics: &self.statistics,
             remote: self.servers.as_ref(),
         };
-        Ok(loader.load(&self.arguments.sources)?)
+        Ok(work(&loader, &self.arguments.sources)?)
     }
 }
 
-impl Loading {
-    fn wait(self, signals: &Signals) -> Result<Loaded, CliError> {
+impl<T> Loading<T> {
+    fn wait(self, signals: &Signals) -> Result<T, CliError> {
         select_biased! {
             recv(self.outcome) -> outcome => outcome.unwrap_or(Err(CliError::LoadFailed)),
             recv(signals.stopping) -> _ => Err(CliError::Run(StartupError::Stopped)),
@@ -115,31 +126,62 @@ impl Loading {
     }
 }
 
-/// Checks the configuration by the rules of a run, and runs nothing.
-///
-/// # Errors
-/// Everything that is wrong with it.
-pub(super) fn check(
-    arguments: &Arguments,
-    system: &System,
-    signals: &Signals,
-) -> Result<(), CliError> {
-    let loader = ConfigLoader::new(arguments, system, &Statistics::default())?;
-    loader.begin_for(Purpose::Check)?.wait(signals).map(drop)
+/// A configuration that is looked at, and not run.
+pub(super) struct Look<'a> {
+    pub arguments: &'a Arguments,
+    pub system: &'a System,
+    pub signals: &'a Signals,
 }
 
-/// Loads the secret stores and nothing else.
-///
-/// # Errors
-/// Everything that is wrong with them and with the files that they stand in.
-pub(super) fn secret_stores(
-    arguments: &Arguments,
-    system: &System,
-    signals: &Signals,
-) -> Result<SecretStores, CliError> {
-    let loader = ConfigLoader::new(arguments, system, &Statistics::default())?;
-    let loaded = loader.begin_for(Purpose::SecretStores)?.wait(signals)?;
-    Ok(loaded.secret_stores)
+impl Look<'_> {
+    /// Checks the configuration by the rules of a run.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn check(&self) -> Result<(), CliError> {
+        self.look(Purpose::Check, |loader, sources| loader.load(sources).map(drop))
+    }
+
+    /// Loads the secret stores and nothing else.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them and with the files that they stand in.
+    pub(super) fn secret_stores(&self) -> Result<SecretStores, CliError> {
+        self.look(Purpose::SecretStores, |loader, sources| Ok(loader.load(sources)?.secret_stores))
+    }
+
+    /// Reads the configuration without building it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with its text.
+    pub(super) fn parts(&self) -> Result<Parts, CliError> {
+        self.look(Purpose::Check, |loader, sources| loader.parts(sources))
+    }
+
+    /// Prints the configuration as it comes to effect.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn effective(&self, defaults: Defaults) -> Result<String, CliError> {
+        self.look(Purpose::Check, move |loader, sources| loader.effective(sources, defaults))
+    }
+
+    /// Looks how much of other configurations there is here.
+    ///
+    /// # Errors
+    /// If there is nothing to look at.
+    pub(super) fn coverage(&self, of: Sources) -> Result<Coverage, CliError> {
+        self.look(Purpose::Check, move |loader, _| loader.coverage(&of))
+    }
+
+    fn look<T: Send + 'static>(
+        &self,
+        purpose: Purpose,
+        work: impl FnOnce(&Loader<'_>, &Sources) -> Result<T, ConfigErrors> + Send + 'static,
+    ) -> Result<T, CliError> {
+        let loader = ConfigLoader::new(self.arguments, self.system, &Statistics::default())?;
+        loader.begin_to(purpose, work)?.wait(self.signals)
+    }
 }
 
 /// Sets the log up as the configuration and the flags ask for.

@@ -1,6 +1,8 @@
 //! metric-agent's command line: what was asked for, and doing it.
 
 mod banner;
+mod check;
+mod compare;
 pub mod flags;
 mod list;
 mod load;
@@ -29,6 +31,8 @@ use crate::config::{LoadOptions, PluginFilters};
 use crate::http::tls::TlsSettingsError;
 use crate::plugin::settings::{self, parse_duration};
 use crate::system::{Secret, System, forbid_core_dumps};
+use compare::CompareError;
+use load::Look;
 use secrets::SecretsError;
 use watch::{Notice, WatchError, WatchOptions};
 
@@ -95,6 +99,10 @@ enum CliError {
     LoadFailed,
     #[error("starting a thread that loads the configuration: {0}")]
     LoadThread(std::io::Error),
+    #[error("{0} sections are not covered")]
+    NotCovered(usize),
+    #[error("{0}")]
+    Compare(#[from] CompareError),
     #[error("writing to standard output: {0}")]
     Print(#[from] std::io::Error),
 }
@@ -157,10 +165,19 @@ fn dispatch(
         ["help" | "h", ..] => Ok(list::print(&flags::PROGRAM.help())?),
         ["plugins"] => Ok(list::plugins(None)?),
         ["plugins", kind, ..] => Ok(list::plugins(Some(kind))?),
-        ["config", "check", ..] => load::check(&run_arguments(parsed)?, system, &signals?),
+        ["compare"] => {
+            let arguments = run_arguments(parsed)?;
+            let signals = &signals?;
+            compare::run(parsed, &Look { arguments: &arguments, system, signals })
+        }
+        ["config", "check", files @ ..] => {
+            let arguments = run_arguments(parsed)?;
+            check::run(parsed, files, &Look { arguments: &arguments, system, signals: &signals? })
+        }
         ["secrets", rest @ ..] => {
             protect_secrets(parsed);
-            secrets::run(rest, parsed, &run_arguments(parsed)?, system, &signals?)
+            let arguments = run_arguments(parsed)?;
+            secrets::run(rest, parsed, &Look { arguments: &arguments, system, signals: &signals? })
         }
         // Telegraf prints the sample for any other word behind `config`.
         ["config", ..] => Ok(list::sample_config(parsed)?),

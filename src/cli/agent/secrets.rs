@@ -5,9 +5,9 @@
 
 use std::io;
 
-use super::{Arguments, CliError, flags, list, load};
+use super::load::Look;
+use super::{CliError, flags, list};
 use crate::cli::flags::Parsed;
-use crate::cli::signals::Signals;
 use crate::plugin::secrets::{SecretStore, SecretStores};
 use crate::plugin::{PluginError, Quoted};
 use crate::system::{ErrorWords, Secret, System, ask_hidden};
@@ -55,11 +55,9 @@ enum Shown {
 pub(super) fn run(
     words: &[&str],
     parsed: &Parsed,
-    arguments: &Arguments,
-    system: &System,
-    signals: &Signals,
+    look: &Look<'_>,
 ) -> Result<(), CliError> {
-    let stores = || load::secret_stores(arguments, system, signals);
+    let stores = || look.secret_stores();
     match words {
         [] | ["help" | "h", ..] => Ok(list::print(&flags::PROGRAM.help())?),
         ["list", ids @ ..] => {

@@ -190,6 +190,16 @@ impl Remote for Server {
             _ => Err(FetchError::Status(format!("{attempts:?}"))),
         }
     }
+/// Works with a loader that has the real plugins and these tests' variables.
+pub(super) fn with_loader<T>(work: impl FnOnce(&Loader<'_>) -> T) -> T {
+    work(&Loader {
+        options: &LoadOptions { purpose: Purpose::Check, ..LoadOptions::default() },
+        plugins: &Plugins::all(),
+        environment: &variable,
+        system: &system(),
+        statistics: &Statistics::default(),
+        remote: &Server,
+    })
 }
 
 /// Loads files of these texts, called `0.conf` and so on in messages.

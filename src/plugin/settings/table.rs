@@ -34,8 +34,19 @@ pub struct Entry {
     pub value: Value,
     /// The value as it is written in the file.
     source: Option<Box<str>>,
-    read: Cell<bool>,
+    usage: Cell<Usage>,
     secret: Cell<bool>,
+}
+
+/// What has become of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Usage {
+    /// Nobody has looked at it.
+    Unread,
+    /// Somebody takes it and does nothing with it.
+    Accepted,
+    /// Somebody has read it.
+    Read,
 }
 
 /// A value with its place.
@@ -112,8 +123,8 @@ impl Table {
         source: Option<&str>,
     ) {
         let (key, source) = (key.into(), source.map(Box::from));
-        let (read, secret) = (Cell::new(false), Cell::new(false));
-        self.entries.push(Entry { key, position, value, source, read, secret });
+        let (usage, secret) = (Cell::new(Usage::Unread), Cell::new(false));
+        self.entries.push(Entry { key, position, value, source, usage, secret });
     }
 
     /// The keys in file order.
@@ -170,11 +181,11 @@ impl Table {
         }
     }
 
-    /// Counts a key as read, for options that are accepted and have no effect.
+    /// Counts a key and all below it as known, for options that are accepted and have no effect.
     pub fn accept(&self, keys: &[&str]) {
         for entry in &self.entries {
-            if keys.contains(&entry.key.as_str()) {
-                entry.mark_read();
+            if entry.usage.get() == Usage::Unread && keys.contains(&entry.key.as_str()) {
+                entry.usage.set(Usage::Accepted);
             }
         }
     }
@@ -191,15 +202,23 @@ impl Table {
             }
         }
         secrets
+    /// The keys that were only accepted.
+    pub fn without_effect(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.usage.get() == Usage::Accepted)
     }
 
     /// The keys that nobody has read, below this table too, each with a suggestion if one is near.
     pub fn unknown(&self) -> Vec<SettingsError> {
         let mut errors = Vec::new();
         for entry in &self.entries {
-            if !entry.read.get() {
-                errors.push(self.unknown_key(entry));
-                continue;
+            match entry.usage.get() {
+                Usage::Unread => {
+                    errors.push(self.unknown_key(entry));
+                    continue;
+                }
+                // Nobody will read what is below, whatever it is.
+                Usage::Accepted => continue,
+                Usage::Read => {}
             }
             errors.extend(entry.value.tables().flat_map(Table::unknown));
         }
@@ -243,7 +262,7 @@ impl Entry {
     }
 
     pub(super) fn mark_read(&self) {
-        self.read.set(true);
+        self.usage.set(Usage::Read);
     }
 
     pub(super) fn mark_secret(&self) {
@@ -410,7 +429,16 @@ mod tests {
         assert_eq!(unknown.len(), 2);
         assert_eq!(unknown[0].hint.as_deref(), Some("did you mean `percpu`?"));
         assert!(unknown[1].message.contains("\"outer\""));
-        settings.accept(&["per_cpu"]);
+        settings.accept(&["per_cpu", "tags"]);
         assert_eq!(settings.unknown().len(), 1);
+        let idle: Vec<_> = settings.without_effect().map(|entry| entry.key.as_str()).collect();
+        assert_eq!(idle, ["per_cpu"], "what somebody reads has an effect");
+    }
+
+    #[test]
+    fn what_is_below_an_accepted_key_is_accepted() {
+        let settings = table(vec![("tags", Data::Table(table(vec![("a", text("b"))])))]);
+        settings.accept(&["tags"]);
+        assert!(settings.unknown().is_empty());
     }
 }

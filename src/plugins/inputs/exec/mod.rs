@@ -41,7 +41,12 @@ impl Build<dyn Input> for Config {
             system: context.system.clone(),
             log: context.log.clone(),
         };
-        Ok(Box::new(Exec { runner, parser, has_told_of_no_metrics: false }))
+        // As in Telegraf, which keeps this default of one parser for this input only.
+        let memory = match context.settings().get("csv_reset_mode") {
+            Some(_) => ParserMemory::AsParserSays,
+            None => ParserMemory::OneOutput,
+        };
+        Ok(Box::new(Exec { runner, parser, memory, has_told_of_no_metrics: false }))
     }
 }
 
@@ -72,7 +77,17 @@ pub enum ExecError {
 struct Exec {
     runner: Runner,
     parser: Box<dyn Parser>,
+    memory: ParserMemory,
     has_told_of_no_metrics: bool,
+}
+
+/// How long the parser remembers what it has read, such as a header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ParserMemory {
+    /// Until the command has ended: each output has a header of its own.
+    OneOutput,
+    /// As long as its own options say.
+    AsParserSays,
 }
 
 /// The part of the input that runs commands, which threads share.
@@ -197,7 +212,7 @@ fn first_line(mut text: Vec<u8>) -> Vec<u8> {
 
 impl Input for Exec {
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), PluginError> {
-        let Exec { runner, parser, has_told_of_no_metrics } = self;
+        let Exec { runner, parser, memory, has_told_of_no_metrics } = self;
         let commands = runner.expanded();
         thread::scope(|scope| {
             let (ended, receiver) = unbounded();
@@ -207,6 +222,9 @@ impl Input for Exec {
             // get that of the parsing, and one slow command must not delay all others.
             for (command, ran) in receiver {
                 let gathered = runner.output_of(command, ran).and_then(|output| {
+                    if *memory == ParserMemory::OneOutput {
+                        parser.reset();
+                    }
                     let metrics = parse(&mut **parser, command, &output)?;
                     if metrics.is_empty() && !*has_told_of_no_metrics {
                         *has_told_of_no_metrics = true;

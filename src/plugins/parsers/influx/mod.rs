@@ -69,6 +69,13 @@ pub struct Influx {
     unit_nanos: i64,
 }
 
+impl Influx {
+    /// Makes a parser of lines with times in nanoseconds, those without one being of now.
+    pub fn new(clock: Arc<dyn Clock>) -> Influx {
+        Influx { clock, unit_nanos: 1 }
+    }
+}
+
 impl Parser for Influx {
     fn parse(&mut self, input: &[u8]) -> Result<Vec<Metric>, PluginError> {
         let unit = std::time::Duration::from_nanos(self.unit_nanos.unsigned_abs());
