@@ -190,12 +190,6 @@ fn agent_section(agent: &mut AgentTable, file: &Arc<str>, table: Table) -> Cover
     for option in AGENT_WITHOUT_EFFECT.iter().filter(|option| table.get(option).is_some()) {
         differences.push(format!("`{option}` is taken and does nothing here"));
     }
-    if let Some(Data::String { text, .. }) =
-        table.get("buffer_strategy").map(|entry| &entry.value.data)
-        && text.starts_with("disk")
-    {
-        differences.push("`buffer_strategy`: unwritten metrics wait in memory".to_owned());
-    }
     let (line, copy) = (table.position.line, table.clone());
     agent.add_agent(file, table, &mut errors);
     let gaps = errors.iter().filter_map(|error| gap(error, Some(&copy))).collect();
