@@ -12,9 +12,9 @@
 
 mod agent;
 mod agent_buffer;
-mod config_url;
 mod compare;
 mod config_check;
+mod config_url;
 mod docs;
 mod kafka_cluster;
 mod secrets;

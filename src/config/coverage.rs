@@ -15,7 +15,7 @@ use crate::plugin::settings::{Data, Position, Table};
 use differences::differences_of;
 
 /// Settings of `[agent]` that are taken and change nothing.
-const AGENT_WITHOUT_EFFECT: [&str; 3] = ["snmp_translator", "buffer_directory", "buffer_disk_sync"];
+const AGENT_WITHOUT_EFFECT: [&str; 1] = ["snmp_translator"];
 
 /// What there is of an installation.
 #[derive(Debug, Default)]
@@ -203,7 +203,7 @@ fn gap(error: &ConfigError, section: Option<&Table>) -> Option<Gap> {
     let option = || section.and_then(|table| option_at(table, position));
     let (kind, option, message) = match &**problem {
         // Stores stand in sections of their own, which are looked at by themselves.
-        Problem::SecretStore { .. } => return None,
+        Problem::Secret { .. } => return None,
         Problem::Undefined { message, .. } => (GapKind::Plugin, None, message.clone()),
         Problem::Unknown { error, .. } => {
             let message = match &error.hint {

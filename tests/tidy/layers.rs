@@ -32,10 +32,7 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
             "plugins::serializers",
         ],
     ),
-    (
-        "cli",
-        &["agent", "config", "http", "kafka", "metric", "plugin", "plugins", "sink", "system"],
-    ),
+    ("cli", &["agent", "config", "http", "kafka", "metric", "plugin", "plugins", "sink", "system"]),
 ];
 
 /// Crates that only one folder may name.

@@ -16,11 +16,7 @@ use crate::config::sources::Sources;
 ///
 /// # Errors
 /// Everything that is wrong, or that something is not covered.
-pub(super) fn run(
-    parsed: &Parsed,
-    files: &[&str],
-    look: &Look<'_>,
-) -> Result<(), CliError> {
+pub(super) fn run(parsed: &Parsed, files: &[&str], look: &Look<'_>) -> Result<(), CliError> {
     let installation = parsed.values("telegraf");
     if !installation.is_empty() {
         let files = files.iter().map(|file| (*file).to_owned());

@@ -10,7 +10,7 @@ use super::{CliError, flags, list};
 use crate::cli::flags::Parsed;
 use crate::plugin::secrets::{SecretStore, SecretStores};
 use crate::plugin::{PluginError, Quoted};
-use crate::system::{ErrorWords, Secret, System, ask_hidden};
+use crate::system::{ErrorWords, Secret, ask_hidden};
 
 /// Why a sub-command did not do what it was to do.
 #[derive(Debug, thiserror::Error)]
@@ -52,11 +52,7 @@ enum Shown {
 ///
 /// # Errors
 /// If the configuration is wrong, or there is no such store or secret.
-pub(super) fn run(
-    words: &[&str],
-    parsed: &Parsed,
-    look: &Look<'_>,
-) -> Result<(), CliError> {
+pub(super) fn run(words: &[&str], parsed: &Parsed, look: &Look<'_>) -> Result<(), CliError> {
     let stores = || look.secret_stores();
     match words {
         [] | ["help" | "h", ..] => Ok(list::print(&flags::PROGRAM.help())?),

@@ -190,6 +190,8 @@ impl Remote for Server {
             _ => Err(FetchError::Status(format!("{attempts:?}"))),
         }
     }
+}
+
 /// Works with a loader that has the real plugins and these tests' variables.
 pub(super) fn with_loader<T>(work: impl FnOnce(&Loader<'_>) -> T) -> T {
     work(&Loader {

@@ -202,6 +202,8 @@ impl Table {
             }
         }
         secrets
+    }
+
     /// The keys that were only accepted.
     pub fn without_effect(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| entry.usage.get() == Usage::Accepted)

@@ -84,10 +84,7 @@ struct Settings {
 ///
 /// # Errors
 /// If one of the programs does not run, or there are differences.
-pub(super) fn run(
-    parsed: &Parsed,
-    look: &Look<'_>,
-) -> Result<(), CliError> {
+pub(super) fn run(parsed: &Parsed, look: &Look<'_>) -> Result<(), CliError> {
     let settings = settings(parsed)?;
     let parts = look.parts()?;
     if parts.has_plugin("outputs", OUTPUT) {
