@@ -11,7 +11,7 @@ use super::site::Site;
 use super::version_1::Version1;
 use super::version_2::Version2;
 use super::{PrometheusClient, Samples};
-use crate::http::{BasicAuth, Headers, ListenAddress, ServerSettings};
+use crate::http::{ListenAddress, ServerSettings};
 use crate::plugin::exposition::{
     Characters, Conversion, MetricTypes, StringFields, Times, TypesByName,
 };
@@ -75,9 +75,6 @@ impl Build<dyn Output> for Config {
         };
         let shows_process = !self.collectors_exclude.iter().any(|name| name == "process");
         let lifetime = self.expiration_interval.to_std();
-        let mut headers = Headers::new();
-        let given = context.secret_headers(&self.http_headers)?;
-        given.set_on(&mut headers).map_err(BuildError::invalid)?;
         Ok(Box::new(PrometheusClient {
             address: listen_address(&self.listen)?,
             settings: ServerSettings {
@@ -94,12 +91,9 @@ impl Build<dyn Output> for Config {
                     false => Times::LeftOut,
                 },
                 networks: Networks::parse(&self.ip_range).map_err(BuildError::invalid)?,
-                auth: BasicAuth {
-                    username: self.basic_username,
-                    password: context.fixed_secret(&self.basic_password)?,
-                    realm: "prometheus".to_owned(),
-                },
-                headers,
+                username: self.basic_username,
+                password: context.secret(&self.basic_password)?,
+                headers: context.secret_headers(&self.http_headers)?,
                 lifetime: (!lifetime.is_zero()).then_some(lifetime),
                 own_process: shows_process.then(|| OwnProcess::new(context.system.host.clone())),
                 clock: context.system.clock.clone(),

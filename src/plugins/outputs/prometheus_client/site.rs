@@ -12,6 +12,7 @@ use crate::http::{BasicAuth, Headers, Incoming, ServerResponse};
 use crate::metric::Metric;
 use crate::plugin::PluginLog;
 use crate::plugin::exposition::{Style, Times};
+use crate::plugin::secrets::{LinkedHeaders, LinkedSecret, SecretError};
 use crate::system::Clock;
 
 /// What stands at every other path.
@@ -24,9 +25,11 @@ pub(super) struct Site {
     pub(super) samples: Mutex<Box<dyn Samples>>,
     pub(super) times: Times,
     pub(super) networks: Networks,
-    pub(super) auth: BasicAuth,
+    /// What callers have to know, unless neither is set.
+    pub(super) username: String,
+    pub(super) password: LinkedSecret,
     /// What answers carry in their header.
-    pub(super) headers: Headers,
+    pub(super) headers: LinkedHeaders,
     /// After how long samples are forgotten; never if absent.
     pub(super) lifetime: Option<Duration>,
     pub(super) own_process: Option<OwnProcess>,
@@ -45,19 +48,33 @@ impl Site {
 
     /// Answers a request.
     pub(super) fn answer(&self, request: &Incoming<'_>) -> ServerResponse {
-        let mut response = self.answer_plainly(request);
-        for (name, value) in self.headers.iter() {
+        self.answer_with_secrets(request).unwrap_or_else(|error| {
+            self.log.error(format_args!("Answering a request failed: {error}"));
+            ServerResponse::status_line(500)
+        })
+    }
+
+    fn answer_with_secrets(&self, request: &Incoming<'_>) -> Result<ServerResponse, SecretError> {
+        let password = self.password.get()?.into_owned();
+        if self.username.is_empty() && password.is_empty() && !self.password.is_empty() {
+            // A password that has come to be empty is no invitation.
+            return Ok(ServerResponse::status_line(401));
+        }
+        let (username, realm) = (self.username.clone(), "prometheus".to_owned());
+        let auth = BasicAuth { username, password, realm };
+        let mut headers = Headers::new();
+        self.headers.set_on(&mut headers)?;
+        let mut response =
+            auth.refusal(request).unwrap_or_else(|| self.answer_known_caller(request));
+        for (name, value) in headers.iter() {
             if response.headers.get(name).is_none() {
                 response.headers.set(name, value);
             }
         }
-        response
+        Ok(response)
     }
 
-    fn answer_plainly(&self, request: &Incoming<'_>) -> ServerResponse {
-        if let Some(refusal) = self.auth.refusal(request) {
-            return refusal;
-        }
+    fn answer_known_caller(&self, request: &Incoming<'_>) -> ServerResponse {
         if !self.networks.let_in(request.peer().map(|peer| peer.ip())) {
             return ServerResponse::status_line(403);
         }

@@ -1,16 +1,18 @@
 //! Tests of the output through its server; what is expected is what Telegraf 1.40 answered.
 
 use std::net::SocketAddr;
+use std::sync::Mutex;
 
 use super::*;
 use crate::config::toml;
 use crate::http::{Client, ClientSettings, Request, Response, Url, basic_credentials, decode};
 use crate::metric::{Timestamp, ValueType};
-use crate::plugin::{BuildError, Context, Statistics};
+use crate::plugin::secrets::{Lifetime, SecretStores};
+use crate::plugin::{BuildError, Context, PluginError, SecretStore, Statistics};
 use crate::plugins::FORMATS;
 use crate::plugins::tests::metrics;
-use crate::system::System;
 use crate::system::fake::FakeClock;
+use crate::system::{Secret, System};
 
 /// Without what is told about the agent itself.
 const PLAIN: &str = "collectors_exclude = ['gocollector', 'process']\n";
@@ -26,7 +28,32 @@ fn build(clock: &Arc<FakeClock>, text: &str) -> Result<Box<dyn Output>, BuildErr
     let table = toml::parse("test", text).unwrap();
     let log = PluginLog::new("outputs.prometheus_client");
     let system = System { clock: clock.clone(), ..System::real() };
-    (PLUGIN.build)(&Context::new(system, log, Statistics::default(), &table, FORMATS))
+    let mut stores = SecretStores::default();
+    assert!(stores.add("s", Box::new(Changing)).is_ok());
+    let context = Context::new(system, log, Statistics::default(), &table, FORMATS);
+    (PLUGIN.build)(&context.with_secrets(stores))
+}
+
+/// A store whose only secret is what [`SECRET`] is at the moment; none if it is `gone`.
+struct Changing;
+
+static SECRET: Mutex<&str> = Mutex::new("pw");
+
+impl SecretStore for Changing {
+    fn get(&self, _: &str) -> Result<Secret, PluginError> {
+        match *SECRET.lock().unwrap() {
+            "gone" => Err("not found".into()),
+            secret => Ok(Secret::new(secret)),
+        }
+    }
+
+    fn list(&self) -> Result<Vec<String>, PluginError> {
+        Ok(Vec::new())
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        Lifetime::Dynamic
+    }
 }
 
 /// A port that was free a moment ago.
@@ -230,6 +257,24 @@ fn callers_have_to_know_the_password_and_be_in_a_network() {
     let authorization = basic_credentials("me", "pw");
     let headers = [("Authorization", authorization.as_str())];
     assert_eq!(running.ask("/metrics", &headers).status, 200);
+    let running = start("basic_password = '@{s:k}'\nhttp_headers = {X-Own = '<@{s:k}>'}");
+    // A password that has come to be empty, or is not there any more, lets nobody in.
+    for (secret, known, expected) in [
+        ("pw", "pw", 200),
+        ("new", "pw", 401),
+        ("new", "new", 200),
+        ("", "", 401),
+        ("gone", "", 500),
+    ] {
+        *SECRET.lock().unwrap() = secret;
+        let authorization = basic_credentials("", known);
+        let response = running.ask("/metrics", &[("Authorization", &authorization)]);
+        assert_eq!(response.status, expected, "{secret} {known}");
+        if expected == 200 {
+            let own = format!("<{secret}>");
+            assert_eq!(response.headers.get("X-Own"), Some(own.as_str()));
+        }
+    }
     let running = start("ip_range = ['10.0.0.0/8']");
     for path in ["/", "/metrics"] {
         let response = running.ask(path, &[]);
