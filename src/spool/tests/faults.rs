@@ -256,6 +256,19 @@ fn a_damaged_segment_is_kept_for_people_to_look_at() {
 }
 
 #[test]
+fn a_torn_end_is_cut_off_and_told_once() {
+    let files = FakeFiles::default();
+    push(&mut open(&files).0, 2);
+    let (name, _) = segments(&files).remove(0);
+    files.tamper(&name, |bytes| bytes.extend_from_slice(&[9, 0, 0, 0, 1]));
+    let mut spool = open(&files).0;
+    assert_eq!(spool.take_notices(), [Notice::Torn { file: name, bytes: 5 }]);
+    drop(spool);
+    let (mut spool, reader) = open(&files);
+    assert_eq!((drain(&mut spool, reader), spool.take_notices()), (vec![0, 1], vec![]));
+}
+
+#[test]
 fn a_segment_that_is_gone_is_told_and_the_rest_is_read() {
     let files = twelve();
     let (name, records) = segments(&files).remove(1);
