@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
+use super::stream::Breaker;
 use super::wire::Wire;
 
 /// Most bytes of a line that gives the size of a chunk, extensions included.
@@ -142,6 +143,14 @@ impl Body {
         if let Some(wire) = &mut self.wire {
             wire.set_deadline(None);
         }
+    }
+
+    /// A handle with which another thread can end the answer; none once it has been read.
+    ///
+    /// # Errors
+    /// If the system has no room for one.
+    pub fn breaker(&self) -> io::Result<Option<Breaker>> {
+        self.wire.as_ref().map(|wire| wire.stream().breaker()).transpose()
     }
 
     fn end_if_done(&mut self) {

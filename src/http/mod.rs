@@ -45,7 +45,7 @@ pub use server::{
     ServerSettings, TokenAuth,
 };
 pub use status::reason;
-pub use stream::Stream;
+pub use stream::{Breaker, Stream};
 pub use url::{Url, UrlError, encode_pairs, encode_query};
 
 /// How programs introduce themselves: as what they stand in for, and as what they are.

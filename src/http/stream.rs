@@ -115,14 +115,16 @@ impl Write for Stream {
 
 /// Ends a connection from another thread.
 #[derive(Debug)]
-pub(super) enum Breaker {
+pub enum Breaker {
+    /// Of the network.
     Tcp(TcpStream),
+    /// Of this machine.
     Unix(UnixStream),
 }
 
 impl Breaker {
     /// Ends the connection; whoever reads or writes it returns at once.
-    pub(super) fn end(&self) {
+    pub fn end(&self) {
         // It may have ended already.
         let _ = match self {
             Breaker::Tcp(stream) => stream.shutdown(Shutdown::Both),

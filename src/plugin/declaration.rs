@@ -42,7 +42,10 @@ impl<A: SharedOptions, B: SharedOptions> SharedOptions for (A, B) {
 }
 
 /// Reads a struct of options as plain values.
-pub(super) fn values_of<C: DeserializeOwned + Serialize>(
+///
+/// # Errors
+/// Every option whose value has a wrong type.
+pub fn values_of<C: DeserializeOwned + Serialize>(
     table: &Table,
 ) -> Result<Map<String, Value>, Vec<SettingsError>> {
     let settings: C = table.read()?;

@@ -9,6 +9,7 @@
 //! `serializer.go` for the vocabulary.
 
 mod accumulator;
+pub mod aws;
 mod context;
 mod declaration;
 mod deprecation;
@@ -16,6 +17,7 @@ mod error;
 pub mod exposition;
 pub mod glob;
 pub mod go;
+pub mod google;
 pub mod http_options;
 pub mod json_path;
 pub mod line_protocol;
@@ -37,7 +39,7 @@ mod time_layout;
 
 pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
 pub use context::{Context, Formats, Parsers};
-pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind, SharedOptions};
+pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind, SharedOptions, values_of};
 pub use deprecation::DeprecatedOption;
 pub use error::{
     BuildError, ConnectError, NotEnoughData, PluginError, Rejection, StartError, WriteError,

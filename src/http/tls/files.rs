@@ -64,7 +64,11 @@ pub struct KeyPair {
     pub key_password: Secret,
 }
 
+/// Reads a file; what is no path but the text itself, as from settings of others, is taken as such.
 fn read(what: &'static str, path: &str) -> Result<Vec<u8>, TlsFileError> {
+    if path.starts_with("-----BEGIN ") {
+        return Ok(path.as_bytes().to_vec());
+    }
     fs::read(path).map_err(|source| TlsFileError::Read { what, path: path.to_owned(), source })
 }
 

@@ -96,6 +96,38 @@ impl<'a> Data<'a> {
         Data::time(time.to_zoned(TimeZone::UTC))
     }
 
+    /// What a text of JSON holds: numbers as Go's `int` where they are whole, and lists and objects
+    /// that hold nothing but texts as such.
+    pub(super) fn record(value: &'a serde_json::Value) -> Data<'a> {
+        use serde_json::Value as Json;
+        match value {
+            Json::Null => Data::Nil,
+            Json::Bool(value) => Data::Boolean(*value),
+            Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(value), _) => Data::Int(value),
+                (None, value) => Data::Float(value.unwrap_or(f64::NAN)),
+            },
+            Json::String(text) => Data::text(text.as_str()),
+            Json::Array(items) => {
+                let of = match items.iter().all(Json::is_string) {
+                    true => ListOf::Texts,
+                    false => ListOf::Any,
+                };
+                let items = Rc::new(items.iter().map(Data::record).collect());
+                Data::List(List { items, of })
+            }
+            Json::Object(entries) => {
+                let is_of_texts = entries.values().all(Json::is_string);
+                let entries: BTreeMap<_, _> =
+                    entries.iter().map(|(key, value)| (key.clone(), Data::record(value))).collect();
+                match is_of_texts {
+                    true => Data::Dict(Dict::Texts(Rc::new(entries))),
+                    false => Data::dict(entries),
+                }
+            }
+        }
+    }
+
     pub(super) fn field(value: &'a Value) -> Data<'a> {
         match value {
             Value::Float(value) => Data::Float(*value),

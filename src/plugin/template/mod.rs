@@ -71,6 +71,18 @@ impl Template {
         self.execute(&Data::Metrics(metrics), out)
     }
 
+    /// Appends the text for something else that has parts with names, as JSON holds it.
+    ///
+    /// # Errors
+    /// If it lacks what the template asks for; what was written before it stays.
+    pub fn fill_record(
+        &self,
+        record: &serde_json::Value,
+        out: &mut String,
+    ) -> Result<(), FillError> {
+        self.execute(&Data::record(record), out)
+    }
+
     fn execute<'a>(&'a self, dot: &Data<'a>, out: &mut String) -> Result<(), FillError> {
         Execution::new(&self.trees, &self.source, &self.world, out)
             .run(dot)

@@ -45,6 +45,31 @@ fn reason(message: &str) -> &str {
 }
 
 #[test]
+fn records_are_asked_for_their_parts() {
+    let record = serde_json::json!({
+        "Node": "n1", "ServicePort": 80, "ServiceTags": ["a", "b"], "ServiceAddress": "",
+        "Address": "10.0.0.1", "ServiceMeta": {"metrics_path": "m"}, "None": null,
+        "Weights": {"Passing": 1},
+    });
+    for (source, expected) in [
+        ("{{.Node}}:{{.ServicePort}}", "n1:80"),
+        (
+            "{{if ne .ServiceAddress \"\"}}{{.ServiceAddress}}{{else}}{{.Address}}{{end}}",
+            "10.0.0.1",
+        ),
+        ("{{with .ServiceMeta.metrics_path}}{{.}}{{else}}metrics{{end}}", "m"),
+        ("{{with .ServiceMeta.other}}{{.}}{{else}}metrics{{end}}", "metrics"),
+        ("{{join .ServiceTags \",\"}}{{index .ServiceTags 1}}{{.Weights.Passing}}", "a,bb1"),
+        ("{{range .None}}x{{end}}{{eq .ServicePort 80}}", "true"),
+    ] {
+        let template = Template::new("t", source, Library::Joining, &System::real()).unwrap();
+        let mut out = String::new();
+        template.fill_record(&record, &mut out).unwrap();
+        assert_eq!(out, expected, "{source}");
+    }
+}
+
+#[test]
 fn templates_fill_as_in_go() {
     let cases: Vec<_> = include_str!("cases.txt").lines().collect();
     let mut wrong = Vec::new();

@@ -84,6 +84,10 @@ fn is_empty(value: &Data<'_>) -> bool {
     !value.is_true()
 }
 
+/// Go's `strings.Join`, whose arguments stand the other way round.
+pub(super) const STRINGS_JOIN: &[Function] =
+    &[takes(2, "join", |call| Ok(Data::text(texts(call.value(0)).join(call.text(1)?))))];
+
 /// The elements as texts, without those that are nil.
 pub(super) fn texts(value: &Data<'_>) -> Vec<String> {
     match value.as_list() {

@@ -29,6 +29,8 @@ use crate::system::System;
 pub enum Library {
     /// Go's own.
     Standard,
+    /// Go's own, and `join` with the separator behind the list, as `strings.Join` has it.
+    Joining,
     /// Go's own and those of the sprig library.
     Sprig,
 }
@@ -117,8 +119,10 @@ const LEFT_OUT: [&str; 16] = [
 pub(super) fn find(name: &str, library: Library) -> Result<&'static Function, String> {
     static STANDARD_FUNCTIONS: [&[Function]; 2] = STANDARD;
     static SPRIG_FUNCTIONS: [&[Function]; 8] = SPRIG;
+    static JOINING_FUNCTIONS: [&[Function]; 1] = [list::STRINGS_JOIN];
     let sprig: &'static [&'static [Function]] = match library {
         Library::Standard => &[],
+        Library::Joining => &JOINING_FUNCTIONS,
         Library::Sprig => &SPRIG_FUNCTIONS,
     };
     // Sprig's functions hide Go's of the same name, such as `slice`.

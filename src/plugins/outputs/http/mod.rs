@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::{Client, ContentEncoding, Headers, Request, Response, USER_AGENT, Url};
 use crate::metric::Metric;
+use crate::plugin::aws::{AwsOptions, AwsSigner};
+use crate::plugin::google::GoogleTokens;
 use crate::plugin::http_options::{HttpClientOptions, TlsOptions, parse_url};
 use crate::plugin::secrets::{LinkedCredentials, LinkedHeaders};
 use crate::plugin::settings::SecretOption;
@@ -24,7 +26,7 @@ const SHOWN_BYTES: usize = 1024;
 /// The output as the table lists it.
 pub static PLUGIN: Declaration<dyn Output> = Declaration::sharing::<
     Config,
-    (HttpClientOptions, TlsOptions),
+    (HttpClientOptions, (TlsOptions, AwsOptions)),
 >("http", include_str!("sample.conf"));
 
 /// The settings of the output.
@@ -39,26 +41,9 @@ pub struct Config {
     content_encoding: String,
     use_batch_format: bool,
     non_retryable_statuscodes: Vec<u16>,
-    #[serde(skip_serializing)]
     aws_service: String,
-    #[serde(skip_serializing)]
     google_application_credentials: String,
 }
-
-/// Options that matter only to what is not there; they are taken so that the message can name it
-/// rather than each of them.
-const OPTIONS_OF_AWS: [&str; 10] = [
-    "region",
-    "access_key",
-    "secret_key",
-    "token",
-    "role_arn",
-    "web_identity_token_file",
-    "role_session_name",
-    "profile",
-    "shared_credential_file",
-    "endpoint_url",
-];
 
 impl Default for Config {
     fn default() -> Config {
@@ -79,28 +64,31 @@ impl Default for Config {
 
 impl Build<dyn Output> for Config {
     fn build(self, context: &Context<'_>) -> Result<Box<dyn Output>, BuildError> {
-        context.settings().accept(&OPTIONS_OF_AWS);
-        for (option, value) in [
-            ("aws_service", &self.aws_service),
-            ("google_application_credentials", &self.google_application_credentials),
-        ] {
-            if !value.is_empty() {
-                return Err(BuildError::invalid(format!(
-                    "{option} is not supported: requests are not signed for that service"
-                )));
-            }
-        }
         let options: HttpClientOptions = context.settings().read()?;
         let settings = options.settings(&context.settings().read::<TlsOptions>()?, context)?;
         let clock = context.system.clock.clone();
+        let aws: AwsOptions = context.settings().read()?;
+        let google = self.google_application_credentials.as_str();
         Ok(Box::new(Http {
             serializer: context.serializer("influx")?,
+            aws: (!self.aws_service.is_empty())
+                .then(|| AwsSigner::new(&self.aws_service, &aws, clock.clone()))
+                .transpose()
+                .map_err(BuildError::invalid)?,
+            google: (!google.is_empty())
+                .then(|| GoogleTokens::new(google, &self.url, &context.system))
+                .transpose()
+                .map_err(BuildError::invalid)?,
             client: Client::new(settings, clock).map_err(BuildError::invalid)?,
             url: parse_url("url", &self.url)?,
             method: self.method()?,
             headers: self.own_headers(),
             credentials: context.credentials(&self.username, &self.password)?,
             more_headers: context.secret_headers(&self.headers)?,
+            names_who_is_asking: self
+                .headers
+                .keys()
+                .any(|name| name.eq_ignore_ascii_case("authorization")),
             encoding: match self.content_encoding.as_str() {
                 "gzip" => ContentEncoding::Gzip,
                 _ => ContentEncoding::Identity,
@@ -145,12 +133,16 @@ enum Format {
 /// An output to a URL.
 struct Http {
     serializer: Box<dyn Serializer>,
+    aws: Option<AwsSigner>,
+    google: Option<GoogleTokens>,
     client: Client,
     url: Url,
     method: String,
     headers: Headers,
     credentials: LinkedCredentials,
     more_headers: LinkedHeaders,
+    /// Whether the fields of the settings say it themselves.
+    names_who_is_asking: bool,
     encoding: ContentEncoding,
     format: Format,
     non_retryable: Vec<u16>,
@@ -181,7 +173,7 @@ impl Http {
         let retry = |error: PluginError| SendError::Retry(error);
         let body = self.encoding.encode(body).map_err(|error| retry(error.into()))?;
         let mut request = Request::new(&self.method, self.url.clone(), &body);
-        request.headers = self.headers().map_err(retry)?;
+        self.add_headers(&mut request).map_err(SendError::Retry)?;
         let response = self.client.send(&request).map_err(|error| retry(error.into()))?;
         let status = response.status;
         if (200..300).contains(&status) {
@@ -195,6 +187,30 @@ impl Http {
             format!("when writing to [{}] received status code: {status}. body: {line}", self.url)
                 .into(),
         ))
+    }
+
+    /// Adds the header; of what proves who is asking the last one counts, as in the original.
+    fn add_headers(&self, request: &mut Request<'_>) -> Result<(), PluginError> {
+        let mut headers = self.headers()?;
+        if let Some(signer) = &self.aws {
+            // Only the host has to be there before; nothing else is signed.
+            if let Some(host) = headers.get("Host") {
+                request.headers.set("Host", host);
+            }
+            signer.sign(request)?;
+            for (name, value) in request.headers.iter() {
+                if headers.get(name).is_none() {
+                    headers.set(name, value);
+                }
+            }
+        }
+        if let Some(google) = &self.google
+            && !self.names_who_is_asking
+        {
+            headers.set("Authorization", google.authorization()?);
+        }
+        request.headers = headers;
+        Ok(())
     }
 
     fn write_batch(&mut self, batch: &[Metric]) -> Result<(), WriteError> {

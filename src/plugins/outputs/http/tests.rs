@@ -114,6 +114,52 @@ fn metrics_without_a_form_do_not_keep_the_others_back() {
 }
 
 #[test]
+fn requests_are_signed_for_a_service_of_amazon() {
+    let server = Recorder::start(|_| ServerResponse::new(200));
+    let mut output = output(&format!(
+        "url = '{}/in'\naws_service = 'aps'\nregion = 'eu-west-1'\naccess_key = 'KEY'\n\
+         secret_key = 'hush'\ntoken = 'session'\nheaders = {{Content-Type = 'x/y'}}",
+        server.url
+    ));
+    output.write(&[metric(1)]).unwrap();
+    let request = server.take().remove(0);
+    let authorization = request.headers.get("Authorization").unwrap();
+    let date = request.headers.get("X-Amz-Date").unwrap();
+    let expected = format!(
+        "AWS4-HMAC-SHA256 Credential=KEY/{}/eu-west-1/aps/aws4_request, \
+         SignedHeaders=content-length;host;x-amz-date;x-amz-security-token, Signature=",
+        &date[..8]
+    );
+    assert!(authorization.starts_with(&expected), "{authorization}");
+    assert_eq!(request.headers.get("X-Amz-Security-Token"), Some("session"));
+    assert_eq!(request.headers.get("Content-Type"), Some("x/y"));
+}
+
+#[test]
+fn what_is_set_last_proves_who_is_asking() {
+    let server = Recorder::start(|_| ServerResponse::new(200));
+    let url = &server.url;
+    output(&format!(
+        "url = '{url}'\naws_service = 'aps'\naccess_key = 'KEY'\nsecret_key = 'hush'\n\
+         username = 'me'\npassword = 'pw'"
+    ))
+    .write(&[metric(1)])
+    .unwrap();
+    let request = server.take().remove(0);
+    assert_eq!(request.headers.get("Authorization"), Some("Basic bWU6cHc="));
+    assert!(request.headers.get("X-Amz-Date").is_some());
+    let google = format!("url = '{url}'\ngoogle_application_credentials = '/nonexistent'");
+    let error = output(&google).write(&[metric(1)]).unwrap_err();
+    assert!(matches!(error, WriteError::Retry(_)));
+    assert!(error.to_string().ends_with("open /nonexistent: no such file or directory"));
+    assert!(server.take().is_empty());
+    output(&format!("{google}\nheaders = {{authorization = 'Own x'}}"))
+        .write(&[metric(1)])
+        .unwrap();
+    assert_eq!(server.take()[0].headers.get("Authorization"), Some("Own x"));
+}
+
+#[test]
 fn a_login_that_fails_is_told_when_the_output_connects() {
     let server = Recorder::start(|_| ServerResponse::status_line(403));
     let mut output = build(&format!("cookie_auth_url = '{}/login'", server.url))
@@ -129,8 +175,10 @@ fn settings_that_make_no_sense_are_refused() {
     for (text, message) in [
         ("method = 'GET'", "invalid method [http://127.0.0.1:8080/telegraf] GET"),
         ("url = 'localhost'", "url: parse \"localhost\": missing protocol scheme"),
-        ("aws_service = 'x'\nregion = 'y'", "aws_service is not supported"),
-        ("google_application_credentials = 'x'", "google_application_credentials is not"),
+        (
+            "aws_service = 'x'\nprofile = 'nobody'\nregion = 'y'",
+            "failed to get shared config profile",
+        ),
         ("tls_cipher_suites = ['x']\ninsecure_skip_verify = true", "could not parse cipher"),
     ] {
         let error = build(text).err().unwrap().to_string();
