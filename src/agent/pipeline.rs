@@ -332,6 +332,7 @@ fn watched_input(input: &RunningInput) -> Arc<Watched> {
         log.warn(format_args!(
             "Collection took longer than expected; not complete after interval of {shown}"
         ));
+        log.debug("Previous collection has not completed; scheduled collection skipped");
     })
 }
 
