@@ -27,6 +27,7 @@ check_steps() {
     step "shell scripts" check_shell_scripts
     step "unit and property tests" cargo test --lib --bins
     step "documentation tests" cargo test --doc
+    step "damaged input" cargo test --test fuzz
     [ ! -e tests/testcases.rs ] || step "testcases of the plugins" cargo test --test testcases
 }
 

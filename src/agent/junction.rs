@@ -85,10 +85,12 @@ impl Junction {
         Ok(())
     }
 
-    /// Works until all inputs have gone, then pushes every aggregator a last time.
+    /// Works until all inputs have gone or `inputs_gone` closes, then pushes every aggregator a
+    /// last time.
     pub(super) fn run(
         &mut self,
         from_inputs: &Receiver<Vec<Metric>>,
+        inputs_gone: &Receiver<()>,
         start_time: Timestamp,
         alignment: Alignment,
         system: &System,
@@ -114,8 +116,11 @@ impl Junction {
                     self.take_late(late);
                 },
                 recv(due.timer) -> _ => due = self.push_ended(&due, system),
+                recv(inputs_gone) -> _ => break,
             }
         }
+        // What those have brought that did not hang.
+        from_inputs.try_iter().for_each(|metrics| self.take(metrics));
         // One after the other, since what one hands over passes those behind it.
         for at in 0..self.processors.len() {
             self.processors[at].stop();

@@ -7,8 +7,8 @@
 mod inference;
 mod values;
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, thread};
 
 use cel::{Context, Env, ExecutionError, Program, Value};
 
@@ -18,12 +18,25 @@ use crate::system::Clock;
 use inference::{Type, TypeError};
 use values::Variables;
 
+/// How deep parts of a condition can stand in each other; the same as with Telegraf.
+const MOST_DEPTH: usize = 250;
+
+/// Stack for reading a condition: the expression library takes a good deal of it for each level, and
+/// stops by itself only after many of them.
+const STACK_BYTES: usize = 256 << 20;
+
 /// Why a condition is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConditionError {
     /// The text is no CEL.
     #[error("{0}")]
     Syntax(String),
+    /// Parts stand in each other too deep.
+    #[error("expression recursion limit exceeded: {MOST_DEPTH}")]
+    TooDeep,
+    /// The system has no room for the thread that reads it.
+    #[error("starting a thread: {0}")]
+    Thread(String),
     /// Types do not fit, or something is not known.
     #[error("{0}")]
     Type(#[from] TypeError),
@@ -53,13 +66,17 @@ impl Condition {
         clock: Arc<dyn Clock>,
         log: PluginLog,
     ) -> Result<Condition, ConditionError> {
-        let env = Arc::new(environment());
-        let program = env
-            .compile(expression)
-            .map_err(|errors| ConditionError::Syntax(errors.to_string().trim_end().to_owned()))?;
-        if inference::infer(program.expression())? != Type::Bool {
-            return Err(ConditionError::NotBoolean);
+        if nesting(expression) > MOST_DEPTH {
+            return Err(ConditionError::TooDeep);
         }
+        let env = Arc::new(environment());
+        let program = thread::scope(|scope| {
+            let thread = thread::Builder::new().stack_size(STACK_BYTES);
+            let reader = thread
+                .spawn_scoped(scope, || compile(&env, expression))
+                .map_err(|error| ConditionError::Thread(error.to_string()))?;
+            reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })?;
         let mut context = Context::with_env(env);
         // The name is free: the standard library has no clock.
         let _ = context.add_function("now", move || Value::Timestamp(values::time(clock.now())));
@@ -99,6 +116,34 @@ impl fmt::Debug for Condition {
     }
 }
 
+/// Reads an expression and finds out whether it can come to true or false.
+fn compile(env: &Env, expression: &str) -> Result<Program, ConditionError> {
+    let program = env
+        .compile(expression)
+        .map_err(|errors| ConditionError::Syntax(errors.to_string().trim_end().to_owned()))?;
+    if inference::depth(program.expression()) > MOST_DEPTH {
+        return Err(ConditionError::TooDeep);
+    }
+    match inference::infer(program.expression())? {
+        Type::Bool => Ok(program),
+        _ => Err(ConditionError::NotBoolean),
+    }
+}
+
+/// How many brackets are open at most, counted as if there were no strings.
+fn nesting(expression: &str) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    for byte in expression.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => open += 1,
+            b')' | b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
+}
+
 fn environment() -> Env {
     let mut env = Env::stdlib();
     for extension in [cel::extensions::encoders, cel::extensions::math, cel::extensions::strings] {
@@ -136,6 +181,36 @@ mod tests {
             .with_field("s", "abc")
             .with_field("b", true)
             .with_field("u", 7u64)
+    }
+
+    #[test]
+    fn a_condition_may_nest_only_so_deep() {
+        for (open, inner, close) in [
+            ("(", "true", ")"),
+            ("[", "1", "]"),
+            ("{\"\":", "a", "}"),
+            ("!", "true", ""),
+            ("true ? true : ", "true", ""),
+            ("", "name == 'a'", " + 'a'"),
+            ("name.replace(", "name", ",'')"),
+            ("[1].all(x, ", "true", ")"),
+        ] {
+            for depth in [40, 300, 3_000] {
+                let expression = format!("{}{inner}{}", open.repeat(depth), close.repeat(depth));
+                // It is answered, and what is taken can be worked out: with optimization on a stack
+                // of one mebibyte.
+                if let Ok(condition) = condition(&expression) {
+                    assert!(depth < 300 || open == "!", "{expression}");
+                    let thread = thread::Builder::new().stack_size(32 << 20);
+                    thread.spawn(move || condition.passes(&metric())).unwrap().join().unwrap();
+                }
+            }
+        }
+        let ten = format!("{}true{}", "(".repeat(10), ")".repeat(10));
+        assert!(condition(&ten).unwrap().passes(&metric()));
+        let deep = "(".repeat(251);
+        let error = condition(&deep).unwrap_err().to_string();
+        assert_eq!(error, "expression recursion limit exceeded: 250");
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod activity;
 pub mod buffer;
 mod chance;
 pub mod filter;
+mod guard;
 mod input_thread;
 pub mod intake;
 mod junction;

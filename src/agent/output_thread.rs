@@ -17,14 +17,24 @@ pub(super) struct Remaining {
     pub unwritten: Leftover,
 }
 
-/// Runs an output until `stopped` closes, then flushes it once and closes it.
+/// What an output is told.
+pub(super) struct Signals {
+    /// Closes when nothing more will come.
+    pub stopped: Receiver<()>,
+    /// Closes when nothing more is waited for, although something may hang that could bring more.
+    pub junction_gone: Receiver<()>,
+    /// Asks for a flush.
+    pub flush: Receiver<()>,
+}
+
+/// Runs an output until it is told that nothing more will come, then flushes it once and closes it.
 pub(super) fn run(
     mut output: RunningOutput,
     watch: &Watched,
-    stopped: &Receiver<()>,
-    flush: &Receiver<()>,
+    signals: &Signals,
     system: &System,
 ) -> Remaining {
+    let Signals { stopped, junction_gone, flush } = signals;
     let clock = system.clock.as_ref();
     let name = output.log.name().to_owned();
     let mut chance = system.random.derive(&name);
@@ -35,6 +45,7 @@ pub(super) fn run(
     loop {
         let result = select_biased! {
             recv(stopped) -> _ => break,
+            recv(junction_gone) -> _ => break,
             recv(flush_due) -> _ => {
                 flush_due = next_flush();
                 watch.during(clock, || output.write(clock))

@@ -12,7 +12,8 @@
 //! queue of every output. Without processors and aggregators there is no junction, and the inputs
 //! add to the queues themselves. Shutdown runs the same way: the inputs end and their ends of the
 //! channel drop, the junction empties it, pushes the aggregators and drops the stop signal of the
-//! outputs, which flush once and close.
+//! outputs, which flush once and close. A plugin that hangs does not hold up the others: after a while
+//! the next stage is told that nothing more will come.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use super::buffer::Leftover;
 use super::input_thread::{Crew, Member, Rounds};
 use super::intake::{Fanout, Intake};
 use super::junction::{Destination, Junction};
-use super::output_thread::{self, Remaining};
+use super::output_thread::{self, Remaining, Signals};
 use super::plan::Plan;
 use super::running_input::RunningInput;
 use super::running_output::RunningOutput;
@@ -33,8 +34,8 @@ use super::state_file::StateFile;
 use super::watch::{Watched, watch};
 use crate::metric::Metric;
 use crate::plugin::settings::format_duration;
-use crate::system::System;
-use crate::system::thread::{Thread, spawn};
+use crate::system::thread::{Thread, Working, spawn};
+use crate::system::{Clock, System};
 
 /// How many groups of metrics the inputs can be ahead of the junction.
 const CHANNEL_GROUPS: usize = 100;
@@ -42,6 +43,17 @@ const CHANNEL_GROUPS: usize = 100;
 /// How often the watch looks at brief inputs. That one of them takes long is next to impossible,
 /// and looking after each round would double what it costs.
 const BRIEF_LOOK: Duration = Duration::from_secs(60);
+
+/// How long inputs have to end: a round that is under way and what runs beside them, such as programs,
+/// which get ten seconds. This and the two below are less in all than the ninety seconds after which
+/// systemd kills.
+const INPUTS_MAY_TAKE: Duration = Duration::from_secs(20);
+
+/// How long processors and aggregators have for what is still on its way.
+const JUNCTION_MAY_TAKE: Duration = Duration::from_secs(15);
+
+/// How long outputs have to write what they hold.
+const OUTPUTS_MAY_TAKE: Duration = Duration::from_secs(50);
 
 /// What the pipeline does.
 pub enum Mode {
@@ -95,7 +107,12 @@ pub struct Pipeline {
     // The order of the fields is the order of shutdown.
     stop: Option<Sender<()>>,
     inputs: Vec<Thread>,
-    junction: Option<Thread>,
+    /// Tells the junction that nothing more will come, even if an input that hangs has its end of
+    /// the channel still.
+    inputs_work: Option<Sender<()>>,
+    junction: Vec<Thread>,
+    /// Tells the outputs the same.
+    junction_works: Option<Sender<()>>,
     flush: Vec<Sender<()>>,
     outputs: Vec<Thread>,
     remaining: Receiver<Remaining>,
@@ -104,6 +121,7 @@ pub struct Pipeline {
     finished: Receiver<()>,
     state_file: Option<StateFile>,
     activity: Activity,
+    clock: Arc<dyn Clock>,
 }
 
 impl Pipeline {
@@ -151,8 +169,12 @@ impl Pipeline {
         // the intake and the stop signal below have gone.
         let mut output_threads = Vec::new();
         let mut input_threads = Vec::new();
+        let (inputs_work, inputs_gone) = bounded(0);
+        let (junction_works, junction_gone) = bounded(0);
         let (junction, intake) = match destination {
-            Destination::Outputs(fanout) if is_direct => (None, Intake::Outputs(fanout.into())),
+            Destination::Outputs(fanout) if is_direct => {
+                (Vec::new(), Intake::Outputs(fanout.into()))
+            }
             destination => {
                 let (to_junction, from_inputs) = bounded(CHANNEL_GROUPS);
                 let mut junction = Junction::new(
@@ -164,9 +186,9 @@ impl Pipeline {
                 junction.start(system)?;
                 let system = system.clone();
                 let thread = spawn("junction", move || {
-                    junction.run(&from_inputs, start_time, alignment, &system);
+                    junction.run(&from_inputs, &inputs_gone, start_time, alignment, &system);
                 })?;
-                (Some(thread), Intake::Junction(to_junction))
+                (vec![thread], Intake::Junction(to_junction))
             }
         };
         let inputs = startup::start_inputs(plan.inputs, &intake, daemon, system)?;
@@ -179,10 +201,15 @@ impl Pipeline {
             watched_outputs.push(watch.clone());
             let (flush_sender, flush_receiver) = bounded(1);
             flush.push(flush_sender);
-            let (stopped, remaining) = (outputs_stopped.clone(), remaining_sender.clone());
+            let signals = Signals {
+                stopped: outputs_stopped.clone(),
+                junction_gone: junction_gone.clone(),
+                flush: flush_receiver,
+            };
+            let remaining = remaining_sender.clone();
             let (system, name) = (system.clone(), output.log.name().to_owned());
             output_threads.push(spawn(&name, move || {
-                let left = output_thread::run(output, &watch, &stopped, &flush_receiver, &system);
+                let left = output_thread::run(output, &watch, &signals, &system);
                 let _ = remaining.send(left);
             })?);
         }
@@ -215,7 +242,9 @@ impl Pipeline {
         Ok(Pipeline {
             stop: Some(stop),
             inputs: input_threads,
+            inputs_work: Some(inputs_work),
             junction,
+            junction_works: Some(junction_works),
             flush,
             outputs: output_threads,
             remaining,
@@ -224,6 +253,7 @@ impl Pipeline {
             finished,
             state_file,
             activity: Activity::new(watched_inputs, watched_outputs),
+            clock: system.clock.clone(),
         })
     }
 
@@ -258,15 +288,18 @@ impl Pipeline {
     }
 
     fn stop_all(&mut self) {
+        let clock = self.clock.clone();
         drop(self.stop.take());
         if !self.inputs.is_empty() {
             log::debug!(target: "agent", "Stopping service inputs");
-            self.inputs.clear();
+            join(&mut self.inputs, INPUTS_MAY_TAKE, clock.as_ref());
             log::debug!(target: "agent", "Input channel closed");
         }
-        drop(self.junction.take());
+        drop(self.inputs_work.take());
+        join(&mut self.junction, JUNCTION_MAY_TAKE, clock.as_ref());
+        drop(self.junction_works.take());
         if !self.outputs.is_empty() {
-            self.outputs.clear();
+            join(&mut self.outputs, OUTPUTS_MAY_TAKE, clock.as_ref());
             log::info!(target: "agent", "Stopping running outputs");
         }
         drop(self.stop_watch.take());
@@ -285,6 +318,25 @@ impl Drop for Pipeline {
     }
 }
 
+/// Waits for threads to end; those that hang are left behind.
+fn join(threads: &mut Vec<Thread>, limit: Duration, clock: &dyn Clock) {
+    if threads.is_empty() {
+        return;
+    }
+    let mut deadline = clock.after(limit);
+    for thread in threads.drain(..) {
+        if let Err(Working { name }) = thread.join_before(&deadline) {
+            // It has passed for all of them.
+            deadline = clock.after(Duration::ZERO);
+            log::error!(
+                target: "agent",
+                "[{name}] has not ended {limit:?} after it was told to; going on without it, and \
+                 without the metrics that it holds"
+            );
+        }
+    }
+}
+
 fn watched_input(input: &RunningInput) -> Arc<Watched> {
     let (log, interval) = (input.log.clone(), input.timing.interval);
     let shown = format_duration(i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX));
@@ -295,6 +347,7 @@ fn watched_input(input: &RunningInput) -> Arc<Watched> {
         log.warn(format_args!(
             "Collection took longer than expected; not complete after interval of {shown}"
         ));
+        log.debug("Previous collection has not completed; scheduled collection skipped");
     })
 }
 

@@ -3,13 +3,12 @@
 //! # References
 //! Telegraf's `models/running_aggregator.go`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::filter::Filter;
+use super::guard::{Panicked, guarded};
 use super::naming::Naming;
-use super::running_input::panic_message;
 use super::schedule::Alignment;
 use crate::metric::{Companion, Metric, Timestamp};
 use crate::plugin::{Accumulator, Aggregator, Counter, Deliver, PluginLog, Statistics};
@@ -139,14 +138,14 @@ impl RunningAggregator {
             self.counters.metrics_dropped.add(1);
             return;
         }
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.aggregator.add(metric))) {
-            self.report_panic(&panic);
+        if let Err(panicked) = guarded(|| self.aggregator.add(metric)) {
+            self.report_panic(&panicked);
         }
     }
 
-    fn report_panic(&self, panic: &(dyn std::any::Any + Send)) {
+    fn report_panic(&self, panicked: &Panicked) {
         self.counters.errors.add(1);
-        self.log.error(format_args!("Error in plugin: panicked: {}", panic_message(panic)));
+        self.log.error(format_args!("Error in plugin: {panicked}"));
     }
 
     /// Ends the window: returns what it came to and opens the next.
@@ -158,18 +157,18 @@ impl RunningAggregator {
         let aggregator = &mut self.aggregator;
         let precision = self.aggregation.precision;
         let started = clock.elapsed();
-        let result = catch_unwind(AssertUnwindSafe(|| {
+        let result = guarded(|| {
             aggregator.push(&mut Accumulator::new(&collected, clock, precision));
             let elapsed = clock.elapsed().saturating_sub(started);
             aggregator.reset();
             elapsed
-        }));
+        });
         match result {
             Ok(elapsed) => {
                 let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
                 self.counters.push_time_ns.add(nanos);
             }
-            Err(panic) => self.report_panic(&panic),
+            Err(panicked) => self.report_panic(&panicked),
         }
         let mut metrics = collected.take();
         for metric in &mut metrics {

@@ -1,11 +1,10 @@
 //! An input with everything that is not its own subject: filter, names, tags, times, statistics.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::filter::Filter;
+use super::guard::guarded;
 use super::intake::Intake;
 use super::naming::Naming;
 use super::options::{StartupErrorBehavior, TimeSource};
@@ -150,7 +149,7 @@ impl RunningInput {
             self.log.clone(),
         );
         self.start = Start::Pending(Some(accumulator.clone()));
-        match self.input.start(accumulator) {
+        match start(&mut *self.input, accumulator) {
             Ok(()) => {
                 self.start = Start::Done;
                 Ok(())
@@ -200,11 +199,16 @@ impl RunningInput {
 
     /// Ends the input.
     pub fn stop(&mut self) {
-        self.input.stop();
-        if let Some(slot) = &self.state
-            && let Some(plugin) = self.input.stateful()
-        {
-            slot.keep(plugin);
+        let stopped = guarded(|| {
+            self.input.stop();
+            if let Some(slot) = &self.state
+                && let Some(plugin) = self.input.stateful()
+            {
+                slot.keep(plugin);
+            }
+        });
+        if let Err(panicked) = stopped {
+            self.log.error(format_args!("Error stopping plugin: {panicked}"));
         }
         // The accumulator holds a way into the pipeline, which ends once all of them are gone.
         self.start = Start::Pending(None);
@@ -212,7 +216,7 @@ impl RunningInput {
 
     fn ensure_started(&mut self) -> bool {
         let Start::Pending(Some(accumulator)) = &self.start else { return true };
-        match self.input.start(accumulator.clone()) {
+        match start(&mut *self.input, accumulator.clone()) {
             Ok(()) => {
                 self.log.debug("Successfully connected");
                 self.start = Start::Done;
@@ -232,7 +236,7 @@ impl RunningInput {
         target.begin(clock.now());
         let mut accumulator = Accumulator::new(target, clock, self.timing.precision);
         // A plugin that panics must not take the agent down; its next round may well succeed.
-        let result = catch_unwind(AssertUnwindSafe(|| self.input.gather(&mut accumulator)));
+        let result = guarded(|| self.input.gather(&mut accumulator));
         drop(accumulator);
         target.end(clock.now());
         let took = clock.elapsed().saturating_sub(began);
@@ -240,7 +244,7 @@ impl RunningInput {
         let error = match result {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error,
-            Err(panic) => format!("panicked: {}", panic_message(&panic)).into(),
+            Err(panicked) => panicked.into(),
         };
         self.counters.gather_errors.add(1);
         self.report(&error);
@@ -265,13 +269,9 @@ impl RunningInput {
     }
 }
 
-/// What a panic said, as far as it is text.
-pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
+fn start(input: &mut dyn Input, accumulator: ServiceAccumulator) -> Result<(), StartError> {
+    guarded(|| input.start(accumulator))
+        .unwrap_or_else(|panicked| Err(StartError { retryable: false, source: panicked.into() }))
 }
 
 /// A place for gathered metrics that wants to know when the gather begins and ends.

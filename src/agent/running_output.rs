@@ -3,7 +3,6 @@
 //! It has two ends. The pipeline adds metrics to the [`OutputQueue`]; the output's own thread
 //! takes them out in batches through the [`RunningOutput`].
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,9 +11,9 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::buffer::{BatchEnd, Buffer, BufferError, Leftover, Placement};
 use super::filter::Filter;
+use super::guard::guarded;
 use super::naming::Naming;
 use super::options::StartupErrorBehavior;
-use super::running_input::panic_message;
 use crate::metric::Metric;
 use crate::plugin::settings::format_duration;
 use crate::plugin::{
@@ -235,7 +234,10 @@ impl RunningOutput {
     /// # Errors
     /// The output's own error.
     pub fn connect(&mut self) -> Result<(), ConnectError> {
-        match self.output.connect() {
+        let connected = guarded(|| self.output.connect()).unwrap_or_else(|panicked| {
+            Err(ConnectError { retryable: false, source: panicked.into() })
+        });
+        match connected {
             Ok(()) => {
                 self.connected = true;
                 Ok(())
@@ -287,7 +289,8 @@ impl RunningOutput {
 
     /// Closes the output.
     pub fn close(&mut self) {
-        if let Err(error) = self.output.close() {
+        let closed = guarded(|| self.output.close());
+        if let Err(error) = closed.unwrap_or_else(|panicked| Err(panicked.into())) {
             self.log.error(format_args!("Error closing output: {error}"));
         }
     }
@@ -313,10 +316,8 @@ impl RunningOutput {
         self.report_drops();
         let size = batch.len();
         let began = clock.elapsed();
-        let result =
-            catch_unwind(AssertUnwindSafe(|| self.output.write(&batch))).unwrap_or_else(|panic| {
-                Err(WriteError::retry(format!("panicked: {}", panic_message(&panic))))
-            });
+        let result = guarded(|| self.output.write(&batch))
+            .unwrap_or_else(|panicked| Err(WriteError::retry(panicked)));
         let took = clock.elapsed().saturating_sub(began);
         let error = result.as_ref().err().map(ToString::to_string);
         let end = self.queue.buffer().end(batch, result);

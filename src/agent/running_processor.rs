@@ -1,14 +1,15 @@
 //! A processor with its filter: metrics that are not selected pass by.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::filter::Filter;
-use super::running_input::panic_message;
+use super::guard::{Panicked, guarded};
 use super::state_file::StateSlot;
 use crate::metric::Metric;
-use crate::plugin::{Deliver, PluginLog, Processor, ServiceAccumulator, StartError, Stateful};
+use crate::plugin::{
+    Deliver, PluginLog, Processor, ServiceAccumulator, StartError, Stateful, Statistics,
+};
 use crate::system::Clock;
 
 /// A processor ready to run.
@@ -30,7 +31,10 @@ impl RunningProcessor {
         log: PluginLog,
         order: i64,
         filter: Filter,
+        statistics: &Statistics,
     ) -> RunningProcessor {
+        let own = statistics.of_plugin(log.name());
+        let log = log.counting_errors(own.counter("errors"));
         RunningProcessor { processor, log, id: String::new(), order, filter, state: None }
     }
 
@@ -60,16 +64,24 @@ impl RunningProcessor {
     ) -> Result<(), StartError> {
         let log = self.log.clone();
         // Metrics keep the times they have.
-        self.processor.start(ServiceAccumulator::new(deliver, clock, Duration::ZERO, log))
+        let later = ServiceAccumulator::new(deliver, clock, Duration::ZERO, log);
+        guarded(|| self.processor.start(later)).unwrap_or_else(|panicked| {
+            Err(StartError { retryable: false, source: panicked.into() })
+        })
     }
 
     /// Ends the processor, after it has handed over what was still to come.
     pub fn stop(&mut self) {
-        self.processor.stop();
-        if let Some(slot) = &self.state
-            && let Some(plugin) = self.processor.stateful()
-        {
-            slot.keep(plugin);
+        let stopped = guarded(|| {
+            self.processor.stop();
+            if let Some(slot) = &self.state
+                && let Some(plugin) = self.processor.stateful()
+            {
+                slot.keep(plugin);
+            }
+        });
+        if let Err(panicked) = stopped {
+            self.log.error(format_args!("Error stopping plugin: {panicked}"));
         }
     }
 
@@ -110,10 +122,9 @@ impl RunningProcessor {
 
     fn guarded(&mut self, metrics: Vec<Metric>) -> Vec<Metric> {
         let count = metrics.len();
-        catch_unwind(AssertUnwindSafe(|| self.processor.apply(metrics))).unwrap_or_else(|panic| {
+        guarded(|| self.processor.apply(metrics)).unwrap_or_else(|Panicked(message)| {
             self.log.error(format_args!(
-                "Error in plugin: panicked, {count} metrics are lost: {}",
-                panic_message(&panic)
+                "Error in plugin: panicked, {count} metrics are lost: {message}"
             ));
             Vec::new()
         })
@@ -129,6 +140,11 @@ mod tests {
     /// Adds `!` to names, and panics on the name `bomb`.
     struct Shout;
 
+    fn running(filter: Filter, statistics: &Statistics) -> RunningProcessor {
+        let log = PluginLog::new("processors.shout");
+        RunningProcessor::new(Box::new(Shout), log, 0, filter, statistics)
+    }
+
     impl Processor for Shout {
         fn apply(&mut self, mut metrics: Vec<Metric>) -> Vec<Metric> {
             for metric in &mut metrics {
@@ -141,8 +157,7 @@ mod tests {
 
     fn names(filter: FilterOptions, names: &[&str]) -> Vec<String> {
         let filter = Filter::for_test(&filter);
-        let mut processor =
-            RunningProcessor::new(Box::new(Shout), PluginLog::new("processors.shout"), 0, filter);
+        let mut processor = running(filter, &Statistics::default());
         let metrics = names
             .iter()
             .map(|name| Metric::new(*name, Timestamp::EPOCH).with_field("f", 1i64))
@@ -170,8 +185,7 @@ mod tests {
         });
         let left = filters.map(|filter| {
             let filter = Filter::for_test(&filter);
-            let log = PluginLog::new("processors.shout");
-            let mut processor = RunningProcessor::new(Box::new(Shout), log, 0, filter);
+            let mut processor = running(filter, &Statistics::default());
             let bare = Metric::new("a", Timestamp::EPOCH);
             let full = Metric::new("b", Timestamp::EPOCH).with_field("f", 1i64);
             let left = processor.apply(vec![bare, full]);
@@ -184,5 +198,17 @@ mod tests {
     fn a_panic_loses_one_group_and_nothing_else() {
         let filter = FilterOptions { namedrop: vec!["x".into()], ..FilterOptions::default() };
         assert_eq!(names(filter, &["a", "x", "bomb", "x", "c"]), ["a!", "x", "x", "c!"]);
+    }
+
+    #[test]
+    fn a_panic_is_counted_as_an_error_of_the_processor() {
+        let statistics = Statistics::default();
+        let mut processor = running(Filter::default(), &statistics);
+        let metric = |name: &str| Metric::new(name, Timestamp::EPOCH).with_field("f", 1i64);
+        let errors = statistics.counter("process", "errors", &[("processor", "shout")]);
+        assert_eq!(processor.apply(vec![metric("bomb"), metric("a")]), []);
+        assert_eq!(errors.get(), 1);
+        assert_eq!(processor.apply(vec![metric("a")]).len(), 1, "the next group goes on");
+        assert_eq!(errors.get(), 1);
     }
 }

@@ -66,14 +66,21 @@ impl Schedule {
         if set_back {
             // Counting on from the last round would wait until the clock has caught up.
             self.start = now.before(self.offset);
-            return self.at_or_after(now.before(self.offset)).after(self.offset);
+            return self.soon_after(now);
         }
         let next = last.after(self.interval);
         if now <= next {
             return next;
         }
-        // What was missed is left out: the next one is the first not before now.
-        self.at_or_after(now.before(self.offset)).after(self.offset)
+        // What was missed is left out.
+        self.soon_after(now)
+    }
+
+    /// The first time of the schedule that is not before `now`, nor so little after it that it would be
+    /// the round that has just been.
+    fn soon_after(&self, now: Timestamp) -> Timestamp {
+        let earliest = now.before(self.offset).after(self.interval / 100);
+        self.at_or_after(earliest).after(self.offset)
     }
 
     /// The first time of the schedule without its offset that is not before `time`.
@@ -155,6 +162,15 @@ mod tests {
         let mut schedule = Schedule::new(TEN, Duration::ZERO, Alignment::Start, at(103));
         schedule.next(at(103));
         assert_eq!(schedule.next(at(154)), at(163));
+    }
+
+    #[test]
+    fn a_clock_set_forth_to_when_a_round_is_due_makes_no_second_one_at_once() {
+        let mut schedule = Schedule::new(TEN, Duration::ZERO, Alignment::Clock, at(105));
+        schedule.next(at(105));
+        assert_eq!(schedule.next(at(86_500)), at(86_510));
+        schedule.next(at(86_510));
+        assert_eq!(schedule.next(at(99_999).after(Duration::from_millis(950))), at(100_010));
     }
 
     #[test]

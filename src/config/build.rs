@@ -280,7 +280,7 @@ impl Builder<'_> {
             return false;
         };
         let (log, filter, order) = (common.log.clone(), common.filter.clone(), options.order);
-        let mut running = RunningProcessor::new(processor, log, order, filter);
+        let mut running = RunningProcessor::new(processor, log, order, filter, &common.statistics);
         running.id = plugin_id(&format!("processors.{}", section.name), &section.table);
         self.built.processors.push(running);
         self.processors.push(ProcessorSection { section: section.clone(), common, order });
@@ -290,9 +290,9 @@ impl Builder<'_> {
     /// Builds the instances of processors that aggregates go through: a processor may keep state.
     fn add_aggregate_processors(&mut self) {
         for ProcessorSection { section, common, order } in std::mem::take(&mut self.processors) {
-            let Common { log, filter, .. } = common;
+            let Common { log, filter, statistics, .. } = common;
             if let Some(processor) = self.build(&section, self.plugins.processors, &log) {
-                let running = RunningProcessor::new(processor, log, order, filter);
+                let running = RunningProcessor::new(processor, log, order, filter, &statistics);
                 self.built.aggregate_processors.push(running);
             }
         }

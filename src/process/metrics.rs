@@ -8,6 +8,15 @@ use crate::plugin::{NotEnoughData, Parser, PluginError};
 /// The smallest buffer that options can ask for.
 const LEAST_BUFFER_BYTES: usize = 16;
 
+/// How long a piece may be. A program that writes on and on without a line end must not take all
+/// memory.
+const MOST_PIECE_BYTES: usize = 16 << 20;
+
+/// A piece of a stream has no end.
+#[derive(Debug, thiserror::Error)]
+#[error("more than {} MiB without a line end; they are left out", MOST_PIECE_BYTES >> 20)]
+struct NoEnd;
+
 /// What came of a stretch of a stream.
 #[derive(Debug)]
 pub enum Parsed {
@@ -32,9 +41,17 @@ pub fn for_each_piece(
     let mut chunk = vec![0; buffer_bytes.max(LEAST_BUFFER_BYTES)];
     let mut held = Vec::new();
     let mut metrics = Vec::new();
+    // Whether what is read belongs to a piece that was given up.
+    let mut skips = false;
     loop {
         let count = input.read(&mut chunk)?;
-        held.extend_from_slice(&chunk[..count]);
+        let mut read = &chunk[..count];
+        if skips && count > 0 {
+            let Some(end) = memchr::memchr(b'\n', read) else { continue };
+            read = &read[end + 1..];
+            skips = false;
+        }
+        held.extend_from_slice(read);
         let mut done = 0;
         while let Some(length) = piece(parser, &held[done..], count == 0) {
             match parser.parse(&held[done..done + length]) {
@@ -47,6 +64,11 @@ pub fn for_each_piece(
             done += length;
         }
         held.drain(..done);
+        if held.len() > MOST_PIECE_BYTES {
+            held = Vec::new();
+            skips = true;
+            take(Parsed::Error(NoEnd.into()));
+        }
         if !metrics.is_empty() {
             take(Parsed::Metrics(std::mem::take(&mut metrics)));
         }
@@ -59,4 +81,27 @@ pub fn for_each_piece(
 fn piece(parser: &dyn Parser, stream: &[u8], is_end: bool) -> Option<usize> {
     let rest = (is_end && !stream.is_empty()).then_some(stream.len());
     parser.piece_of_stream(stream).or(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::parsers::influx;
+    use crate::plugins::tests::{lines, parser};
+
+    #[test]
+    fn a_line_without_an_end_is_given_up_and_the_next_one_is_read() {
+        let endless = io::repeat(b'x').take(3 * MOST_PIECE_BYTES as u64);
+        let mut stream = (&b"a v=1 1\n"[..]).chain(endless).chain(&b"\nb v=2 2\n"[..]);
+        let (mut metrics, mut errors) = (Vec::new(), Vec::new());
+        let mut influx = parser(&influx::PLUGIN, "").unwrap();
+        for_each_piece(&mut stream, &mut *influx, 64 << 10, |parsed| match parsed {
+            Parsed::Metrics(mut more) => metrics.append(&mut more),
+            Parsed::Nothing => {}
+            Parsed::Error(error) => errors.push(error.to_string()),
+        })
+        .unwrap();
+        assert_eq!(lines(&metrics), ["a v=1 1", "b v=2 2"]);
+        assert_eq!(errors, ["more than 16 MiB without a line end; they are left out"]);
+    }
 }

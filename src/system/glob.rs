@@ -4,6 +4,7 @@
 //! Telegraf matches the paths of `inputs.file` and others with the doublestar library, after
 //! turning `**` into `**/**`; it matches commands with Go's `filepath.Glob`.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,10 +20,19 @@ pub struct Glob {
     alternatives: Vec<Vec<Component>>,
 }
 
-/// A pattern that is malformed.
+/// How many bytes the patterns may have that a pattern with alternatives stands for.
+const MOST_EXPANDED_BYTES: usize = 1 << 20;
+
+/// Why a pattern is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("syntax error in pattern")]
-pub struct GlobError;
+pub enum GlobError {
+    /// A class or an alternative does not end, or is empty.
+    #[error("syntax error in pattern")]
+    Syntax,
+    /// Alternatives behind alternatives: each doubles them at least.
+    #[error("pattern has too many alternatives")]
+    TooManyAlternatives,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Component {
@@ -48,7 +58,8 @@ impl Glob {
     /// `**` for files at any depth, where `**.log` is those with names ending in `.log`.
     ///
     /// # Errors
-    /// If a class or an alternative does not end, or is empty.
+    /// If a class or an alternative does not end, or is empty; if there are far too many
+    /// alternatives.
     pub fn for_files(pattern: &str) -> Result<Glob, GlobError> {
         let pattern = pattern.replace("**/**", "**").replace("**", "**/**");
         let alternatives = expand_alternatives(&pattern)?;
@@ -71,11 +82,12 @@ impl Glob {
 
     /// The paths there are, each once, sorted folder by folder. What cannot be read is passed over.
     pub fn paths(&self) -> Vec<PathBuf> {
-        let mut search = Search { found: Vec::new(), above: Vec::new() };
+        let mut search = Search { found: Vec::new(), above: Vec::new(), begun: HashSet::new() };
         for components in &self.alternatives {
+            search.begun.clear();
             search.search(Path::new(""), components);
         }
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         search.found.retain(|path| seen.insert(path.clone()));
         search.found
     }
@@ -85,6 +97,9 @@ struct Search {
     found: Vec<PathBuf>,
     /// The folders that `**` is inside of, by device and inode: links may lead in circles.
     above: Vec<(u64, u64)>,
+    /// The folders in which `**` has been begun, with how much of the pattern is left: several of
+    /// them behind each other come to the same folder in very many ways.
+    begun: HashSet<(PathBuf, usize)>,
 }
 
 impl Search {
@@ -101,6 +116,9 @@ impl Search {
             Component::Name(name) => self.search(&base.join(name), rest),
             Component::Pattern(pattern) => self.search_matching(base, pattern, rest),
             Component::Folders => {
+                if !self.begun.insert((base.to_owned(), components.len())) {
+                    return;
+                }
                 self.descend(base, components);
                 match rest.split_first() {
                     Some((Component::Pattern(pattern), rest)) => {
@@ -186,7 +204,7 @@ fn component(part: &str) -> Result<Component, GlobError> {
             '*' => Token::AnyRun,
             '?' => Token::AnyChar,
             '[' => class(&mut chars)?,
-            '\\' => Token::Char(chars.next().ok_or(GlobError)?),
+            '\\' => Token::Char(chars.next().ok_or(GlobError::Syntax)?),
             c => Token::Char(c),
         });
     }
@@ -207,8 +225,8 @@ fn class(chars: &mut std::str::Chars<'_>) -> Result<Token, GlobError> {
         chars.next();
     }
     let member = |chars: &mut std::str::Chars<'_>| match chars.next() {
-        Some('\\') => chars.next().ok_or(GlobError),
-        None | Some('-' | ']') => Err(GlobError),
+        Some('\\') => chars.next().ok_or(GlobError::Syntax),
+        None | Some('-' | ']') => Err(GlobError::Syntax),
         Some(c) => Ok(c),
     };
     let mut ranges = Vec::new();
@@ -228,6 +246,25 @@ fn class(chars: &mut std::str::Chars<'_>) -> Result<Token, GlobError> {
 
 /// Writes a pattern with `{a,b}` out into patterns without.
 fn expand_alternatives(pattern: &str) -> Result<Vec<String>, GlobError> {
+    let mut expanded = Vec::new();
+    let mut n_bytes = 0;
+    // The next one last.
+    let mut open = vec![pattern.to_owned()];
+    while let Some(pattern) = open.pop() {
+        n_bytes += pattern.len();
+        if n_bytes > MOST_EXPANDED_BYTES.max(8 * pattern.len()) {
+            return Err(GlobError::TooManyAlternatives);
+        }
+        match first_alternatives(&pattern)? {
+            None => expanded.push(pattern),
+            Some(alternatives) => open.extend(alternatives.into_iter().rev()),
+        }
+    }
+    Ok(expanded)
+}
+
+/// Writes the first alternatives of a pattern out, if it has any.
+fn first_alternatives(pattern: &str) -> Result<Option<Vec<String>>, GlobError> {
     let mut depth = 0_usize;
     let mut escaped = false;
     let mut open = 0;
@@ -244,20 +281,20 @@ fn expand_alternatives(pattern: &str) -> Result<Vec<String>, GlobError> {
             }
             ',' if depth == 1 => starts.push(at + 1),
             '}' if depth == 1 => {
-                let ends = starts[1..].iter().map(|start| start - 1).chain([at]);
-                let mut expanded = Vec::new();
-                for (start, end) in starts.iter().zip(ends) {
-                    let alternative =
-                        [&pattern[..open], &pattern[*start..end], &pattern[at + 1..]].concat();
-                    expanded.extend(expand_alternatives(&alternative)?);
+                let (before, after) = (&pattern[..open], &pattern[at + 1..]);
+                let around = starts.len().saturating_mul(before.len() + after.len());
+                if around > MOST_EXPANDED_BYTES {
+                    return Err(GlobError::TooManyAlternatives);
                 }
-                return Ok(expanded);
+                let ends = starts[1..].iter().map(|start| start - 1).chain([at]);
+                let inner = starts.iter().zip(ends).map(|(start, end)| &pattern[*start..end]);
+                return Ok(Some(inner.map(|inner| [before, inner, after].concat()).collect()));
             }
             '}' if depth > 1 => depth -= 1,
             _ => {}
         }
     }
-    if depth > 0 { Err(GlobError) } else { Ok(vec![pattern.to_owned()]) }
+    if depth > 0 { Err(GlobError::Syntax) } else { Ok(None) }
 }
 
 fn is_match(pattern: &[Token], name: &str) -> bool {
@@ -404,7 +441,35 @@ mod tests {
     #[test]
     fn malformed_patterns_are_refused() {
         for pattern in ["[", "a[", "[]", "[]a]", "[a-]", "[-a]", "{a", "{a,{b}", "a\\"] {
-            assert_eq!(Glob::for_files(pattern), Err(GlobError), "{pattern}");
+            assert_eq!(Glob::for_files(pattern), Err(GlobError::Syntax), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn alternatives_behind_alternatives_do_not_explode() {
+        let glob = |times| Glob::for_files(&"{a,b}".repeat(times));
+        assert_eq!(glob(10).unwrap().alternatives.len(), 1024);
+        for times in [20, 2_000] {
+            assert_eq!(glob(times), Err(GlobError::TooManyAlternatives));
+        }
+        let many: Vec<_> = (0..5_000).map(|n| format!("log{n}")).collect();
+        assert_eq!(expand_alternatives(&format!("{{{}}}", many.join(","))).unwrap().len(), 5_000);
+        assert_eq!(expand_alternatives(&"{a}".repeat(500)), Ok(vec!["a".repeat(500)]));
+    }
+
+    #[test]
+    fn many_runs_of_folders_find_what_one_finds() {
+        let tree = tree();
+        let found = |folders: &str, times| {
+            let pattern = format!("{}/{}a.log", tree.path().display(), folders.repeat(times));
+            Glob::for_files(&pattern).unwrap().paths()
+        };
+        let once = found("**/", 1);
+        assert!(!once.is_empty());
+        for folders in ["**/", "**/*", "**/x**/", "**/./"] {
+            // It comes to an end at all.
+            let more = found(folders, 400);
+            assert!(more.iter().all(|path| once.contains(path)), "{folders}: {more:?}");
         }
     }
 

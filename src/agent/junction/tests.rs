@@ -69,7 +69,8 @@ impl Bench {
         });
         let append = |text| {
             let log = PluginLog::new("processors.append");
-            vec![RunningProcessor::new(Box::new(Append(text)), log, 0, Filter::default())]
+            let (filter, statistics) = (Filter::default(), Statistics::default());
+            vec![RunningProcessor::new(Box::new(Append(text)), log, 0, filter, &statistics)]
         };
         let (to_writer, written) = unbounded();
         let print = Box::new(move |metrics| to_writer.send(metrics).unwrap());
@@ -82,7 +83,7 @@ impl Bench {
         );
         let start = Timestamp::from_seconds(100);
         let thread = spawn("junction", move || {
-            junction.run(&from_inputs, start, Alignment::Clock, &system);
+            junction.run(&from_inputs, &never(), start, Alignment::Clock, &system);
         });
         Bench { clock, to_junction: Some(to_junction), written, junction: Some(thread.unwrap()) }
     }

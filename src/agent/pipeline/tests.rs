@@ -1,5 +1,8 @@
 //! The pipeline as a whole, with plugins made for the purpose and a clock that tests move.
 
+mod faults;
+mod jumps;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,7 +21,7 @@ use crate::agent::running_processor::RunningProcessor;
 use crate::metric::{Tag, Timestamp, Value};
 use crate::plugin::{
     Accumulator, Aggregator, ConnectError, Input, Output, PluginError, PluginLog, Processor,
-    Statistics, WriteError,
+    StartError, Statistics, WriteError,
 };
 use crate::system::{Host, HostRoots, Random, fake::FakeClock};
 
@@ -215,7 +218,7 @@ impl Timing {
 
 fn running(
     name: &str,
-    input: CountingInput,
+    input: impl Input + 'static,
     timing: Timing,
     statistics: &Statistics,
 ) -> RunningInput {
@@ -362,8 +365,10 @@ fn a_test_run_prints_and_leaves_the_outputs_alone() {
 #[test]
 fn aggregates_pass_their_own_processors_and_originals_may_end() {
     let mut bench = Bench::with_options(100, counting(), Timing::every(SECOND), 100);
+    let statistics = bench.statistics.clone();
     let doubling = |name: &str| {
-        RunningProcessor::new(Box::new(Doubling), PluginLog::new(name), 0, Filter::default())
+        let (log, filter) = (PluginLog::new(name), Filter::default());
+        RunningProcessor::new(Box::new(Doubling), log, 0, filter, &statistics)
     };
     bench.plan.processors.push(doubling("processors.double"));
     bench.plan.aggregate_processors.push(doubling("processors.double"));

@@ -28,7 +28,16 @@ pub enum JsonPathError {
     /// A part of the syntax that is not there.
     #[error("{0:?} is not supported by this version")]
     Unsupported(String),
+    /// It has more parts, behind each other or inside of each other, than anybody writes.
+    #[error("path has too many parts")]
+    TooLong,
 }
+
+/// How deep paths can stand inside of paths, in lists and conditions.
+const MOST_DEPTH: usize = 100;
+
+/// How many steps a path can have.
+const MOST_STEPS: usize = 1_000;
 
 #[derive(Debug, Clone, PartialEq)]
 enum Step {
@@ -142,10 +151,21 @@ impl JsonPath {
     /// # Errors
     /// If it is none, or has parts that there are not here.
     pub fn new(path: &str) -> Result<JsonPath, JsonPathError> {
+        JsonPath::within(path, 0)
+    }
+
+    /// Compiles a path that stands inside of so many others.
+    fn within(path: &str, depth: usize) -> Result<JsonPath, JsonPathError> {
+        if depth > MOST_DEPTH {
+            return Err(JsonPathError::TooLong);
+        }
         let mut steps = Vec::new();
         let mut rest = path;
         while !rest.is_empty() {
-            let (step, after) = step(rest)?;
+            if steps.len() >= MOST_STEPS {
+                return Err(JsonPathError::TooLong);
+            }
+            let (step, after) = step(rest, depth)?;
             steps.push(step);
             rest = match after.strip_prefix('|') {
                 Some(behind_pipe) => {
@@ -168,16 +188,16 @@ impl JsonPath {
 }
 
 /// Reads a step up to the dot or pipe behind it.
-fn step(path: &str) -> Result<(Step, &str), JsonPathError> {
+fn step(path: &str, depth: usize) -> Result<(Step, &str), JsonPathError> {
     if path.starts_with(['{', '[']) {
-        return lists(path);
+        return lists(path, depth);
     }
     if path.starts_with("..") || path.starts_with('!') {
         return Err(JsonPathError::Unsupported(path.to_owned()));
     }
     if let Some(query) = path.strip_prefix("#(") {
         let end = closing(query).ok_or_else(|| JsonPathError::Unclosed(path.to_owned()))?;
-        let condition = condition(&query[..end])?;
+        let condition = condition(&query[..end], depth)?;
         let after = &query[end + 1..];
         return Ok(match after.strip_prefix('#') {
             Some(after) => (Step::All(condition), after),
@@ -260,7 +280,7 @@ fn wildcards(text: &str) -> Vec<Wildcard> {
     wildcards
 }
 
-fn condition(text: &str) -> Result<Condition, JsonPathError> {
+fn condition(text: &str, depth: usize) -> Result<Condition, JsonPathError> {
     // Signs within the parentheses of a path belong to the path.
     let mut from = 0;
     let sign = loop {
@@ -279,14 +299,14 @@ fn condition(text: &str) -> Result<Condition, JsonPathError> {
         }
     };
     let Some(at) = sign else {
-        return Ok(Condition { path: JsonPath::new(text.trim())?, test: None });
+        return Ok(Condition { path: JsonPath::within(text.trim(), depth + 1)?, test: None });
     };
     let (path, rest) = text.split_at(at);
     let (comparison, value) = COMPARISONS
         .iter()
         .find_map(|(sign, comparison)| rest.strip_prefix(sign).map(|value| (*comparison, value)))
         .ok_or_else(|| JsonPathError::Unsupported(text.to_owned()))?;
-    let path = JsonPath::new(path.trim())?;
+    let path = JsonPath::within(path.trim(), depth + 1)?;
     Ok(Condition { path, test: Some((comparison, operand(value.trim()))) })
 }
 
@@ -308,7 +328,7 @@ fn operand(text: &str) -> Operand {
 }
 
 /// Takes the parts of a list, which begins with a bracket or brace, off a path.
-fn lists(path: &str) -> Result<(Step, &str), JsonPathError> {
+fn lists(path: &str, depth: usize) -> Result<(Step, &str), JsonPathError> {
     let unclosed = || JsonPathError::Unclosed(path.to_owned());
     let end = closing(&path[1..]).ok_or_else(unclosed)?;
     let (inner, after) = (&path[1..=end], &path[end + 2..]);
@@ -324,7 +344,7 @@ fn lists(path: &str) -> Result<(Step, &str), JsonPathError> {
             Some((key, path)) => (key.to_owned(), path),
             None => (format!("\"{}\"", last_name(part)), part),
         };
-        parts.push(Part { key, path: JsonPath::new(path.trim())? });
+        parts.push(Part { key, path: JsonPath::within(path.trim(), depth + 1)? });
     }
     Ok((Step::Lists { is_object, parts }, after))
 }
@@ -428,6 +448,18 @@ mod tests {
         {
             assert_eq!(find(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_path_may_be_only_so_long_and_deep() {
+        for path in [
+            "[".repeat(200) + &"]".repeat(200),
+            "#(".repeat(200) + &")".repeat(200),
+            "a.".repeat(2_000),
+        ] {
+            assert_eq!(JsonPath::new(&path).err(), Some(JsonPathError::TooLong), "{path}");
+        }
+        assert!(JsonPath::new(&("[".repeat(50) + "a" + &"]".repeat(50))).is_ok());
     }
 
     #[test]
