@@ -38,7 +38,7 @@ use crate::system::thread::{Thread, Working, spawn};
 use crate::system::{Clock, System};
 
 /// How many groups of metrics the inputs can be ahead of the junction.
-const CHANNEL_GROUPS: usize = 100;
+const CHANNEL_GROUPS: usize = 32;
 
 /// How often the watch looks at brief inputs. That one of them takes long is next to impossible,
 /// and looking after each round would double what it costs.

@@ -4,7 +4,7 @@
 //! takes them out in batches through the [`RunningOutput`].
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -25,6 +25,16 @@ use crate::system::{Clock, System};
 /// How many reasons for giving metrics up are logged for one batch; the rest is counted.
 const REASONS_LOGGED: usize = 5;
 
+/// A group of so many metrics is part of something long, such as a file, more of which is to come.
+const LONG_GROUP: usize = 500;
+
+/// How many batches wait at most before whoever brings such groups waits too.
+const COMFORTABLE_BATCHES: usize = 2;
+
+/// How long it waits for each group at most: whatever has to be written meanwhile, everything else
+/// goes on.
+const LONGEST_WAIT: Duration = Duration::from_millis(50);
+
 /// When and how much an output writes: its own settings with the agent's filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flushing {
@@ -43,6 +53,8 @@ pub struct OutputQueue {
     filter: Filter,
     naming: Naming,
     buffer: Mutex<Buffer>,
+    /// Told when metrics have been taken out of the buffer.
+    taken_out: Condvar,
     batch_size: usize,
     batch_ready: Sender<()>,
     last_write_failed: AtomicBool,
@@ -96,6 +108,20 @@ impl OutputQueue {
         self.counters.metrics_filtered.add(n_offered as u64 - added);
         self.count_drops(dropped);
         self.signal_if_full(&buffer);
+        if n_offered >= LONG_GROUP {
+            self.let_it_catch_up(buffer);
+        }
+    }
+
+    /// Waits a little while an output that gets on has much to write, so that what an input brings
+    /// at once need not fit into memory, nor into the buffer.
+    fn let_it_catch_up(&self, buffer: MutexGuard<'_, Buffer>) {
+        let comfortable = COMFORTABLE_BATCHES * self.batch_size;
+        let is_behind = |buffer: &mut Buffer| {
+            buffer.len() >= comfortable && !self.last_write_failed.load(Ordering::Relaxed)
+        };
+        // Whether it has caught up or not, what comes next is taken.
+        drop(self.taken_out.wait_timeout_while(buffer, LONGEST_WAIT, is_behind));
     }
 
     fn signal_if_full(&self, buffer: &Buffer) {
@@ -163,6 +189,7 @@ impl RunningOutput {
             filter,
             naming,
             buffer: Mutex::new(Buffer::in_memory(flushing.buffer_limit)),
+            taken_out: Condvar::new(),
             batch_size: flushing.batch_size,
             batch_ready,
             last_write_failed: AtomicBool::new(false),
@@ -313,6 +340,7 @@ impl RunningOutput {
         if batch.is_empty() {
             return Ok(());
         }
+        self.queue.taken_out.notify_all();
         self.report_drops();
         let size = batch.len();
         let began = clock.elapsed();
@@ -382,3 +410,6 @@ impl RunningOutput {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,6 +92,10 @@ impl Parser for MeasuredParser {
     fn piece_of_stream(&self, stream: &[u8]) -> Option<usize> {
         self.parser.piece_of_stream(stream)
     }
+
+    fn part_of_text(&self, text: &[u8]) -> Option<usize> {
+        self.parser.part_of_text(text)
+    }
 }
 
 /// A serializer whose work is counted.

@@ -198,6 +198,16 @@ pub trait Parser: Send {
     fn piece_of_stream(&self, stream: &[u8]) -> Option<usize> {
         memchr::memchr(b'\n', stream).map(|end| end + 1)
     }
+
+    /// How many bytes at the beginning of a long text can be parsed before the rest is read, the
+    /// more the better; `None` if none can, or the format has to see a text as a whole.
+    ///
+    /// Parts that are parsed one after the other, without a [`Parser::reset`] between them, give
+    /// the metrics that the whole would give.
+    fn part_of_text(&self, text: &[u8]) -> Option<usize> {
+        let _ = text;
+        None
+    }
 }
 
 /// Turns metrics into bytes.

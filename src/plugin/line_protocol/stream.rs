@@ -22,6 +22,18 @@ pub fn first_line(stream: &[u8]) -> Option<usize> {
     }
 }
 
+/// How many bytes the lines have that have come to their end; `None` if none has.
+pub(super) fn whole_lines(text: &[u8]) -> Option<usize> {
+    if memchr::memchr(b'"', text).is_none() {
+        return memchr::memrchr(b'\n', text).map(|end| end + 1);
+    }
+    let mut end = 0;
+    while let Some(line) = first_line(&text[end..]) {
+        end += line;
+    }
+    (end > 0).then_some(end)
+}
+
 /// The first blank or line end that no backslash stands before.
 fn end_of_series(stream: &[u8]) -> Option<usize> {
     let mut at = stream.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?;
@@ -70,6 +82,19 @@ mod tests {
             ("a\\", None),
         ] {
             assert_eq!(first_line(stream.as_bytes()).map(|end| &stream[..end]), line, "{stream}");
+        }
+    }
+
+    #[test]
+    fn whole_lines_end_with_the_last_that_is_outside_of_strings() {
+        for (text, lines) in [
+            ("a v=1\nb v=1\nc v", Some("a v=1\nb v=1\n")),
+            ("a v=\"x\"\nb v=\"\n", Some("a v=\"x\"\n")),
+            ("a v=\"x\ny", None),
+            ("a v=1", None),
+            ("", None),
+        ] {
+            assert_eq!(whole_lines(text.as_bytes()).map(|end| &text[..end]), lines, "{text}");
         }
     }
 }

@@ -3,22 +3,24 @@
 //! # References
 //! Telegraf's `inputs.disk`; proc(5), "/proc/pid/mountinfo"; statvfs(3).
 
+mod labels;
 mod mounts;
 mod path;
 mod table;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use compact_str::{CompactString, ToCompactString};
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::metric::{Field, Metric, Tag, Timestamp, Value, ValueType};
 use crate::plugin::{
     Accumulator, Build, BuildError, Context, Declaration, Input, PluginError, PluginLog, Quoted,
 };
-use crate::system::{ErrorWords, Root, SpaceUsage, System};
+use crate::system::{ErrorWords, Host, Root, SpaceUsage, System};
+use labels::Labels;
 use mounts::Mount;
 use table::MountTable;
 
@@ -40,6 +42,7 @@ impl Build<dyn Input> for Config {
         Ok(Box::new(Disk {
             table: MountTable::new(&context.system.host),
             targets: Vec::new(),
+            labels: Labels::default(),
             config: self,
             system: context.system.clone(),
             log: context.log.clone(),
@@ -54,6 +57,7 @@ struct Disk {
     table: MountTable,
     /// What is to be asked about, made anew only when the mounts have changed.
     targets: Vec<Target>,
+    labels: Labels,
 }
 
 /// A file system to ask about.
@@ -67,7 +71,26 @@ struct Target {
     path_tag: CompactString,
     fs_type: CompactString,
     mode: &'static str,
+    /// Whether it was found to have no size, which such a file system never gets.
+    is_sizeless: bool,
 }
+
+/// File systems that are nothing but a view of the kernel, and have no size.
+const VIEWS: [&str; 13] = [
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "mqueue",
+    "proc",
+    "pstore",
+    "securityfs",
+    "sysfs",
+    "tracefs",
+];
 
 impl Input for Disk {
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), PluginError> {
@@ -79,12 +102,22 @@ impl Input for Disk {
         let changed = changed.map_err(|error| format!("error getting disk usage info: {error}"))?;
         if let Some(mounts) = changed {
             self.targets = self.select(&mounts);
+            self.labels.clear();
         }
-        for target in &self.targets {
+        let elapsed = self.system.clock.elapsed();
+        let host = &self.system.host;
+        for target in self.targets.iter_mut().filter(|target| !target.is_sizeless) {
             match SpaceUsage::of(&target.path) {
-                // File systems that are nothing but a view of the kernel have no size.
-                Ok(usage) if usage.total_bytes == 0 => {}
-                Ok(usage) => accumulator.add(self.metric(target, &usage, accumulator.now())),
+                Ok(usage) if usage.total_bytes == 0 => {
+                    // They are not asked again until the list of mounts changes.
+                    target.is_sizeless = VIEWS.contains(&target.fs_type.as_str());
+                }
+                Ok(usage) => {
+                    let device = device(target, host);
+                    let name = device.strip_prefix("/dev/").unwrap_or(&device);
+                    let label = self.labels.of(name, host, elapsed);
+                    accumulator.add(metric(target, &device, label, &usage, accumulator.now()));
+                }
                 Err(error) => self.log.debug(format_args!(
                     "[SystemPS] => unable to get disk usage ({}): {}",
                     Quoted::new(target.path.as_os_str().as_encoded_bytes()),
@@ -131,70 +164,58 @@ impl Disk {
         }
         targets
     }
+}
 
-    fn metric(&self, target: &Target, usage: &SpaceUsage, now: Timestamp) -> Metric {
-        let device = self.device(target);
-        let mut tags = vec![
-            tag("device", device.replace("/dev/", "")),
-            tag("fstype", target.fs_type.clone()),
-            tag("mode", CompactString::const_new(target.mode)),
-            tag("path", target.path_tag.clone()),
-        ];
-        if let Some(label) = self.label(device.strip_prefix("/dev/").unwrap_or(&device)) {
-            tags.insert(2, tag("label", label));
-        }
-        let fields = vec![
-            field("total", usage.total_bytes),
-            field("free", usage.free_bytes),
-            field("used", usage.used_bytes),
-            field("used_percent", percent(usage.used_bytes, usage.free_bytes)),
-            field("inodes_total", usage.inodes_total),
-            field("inodes_free", usage.inodes_free),
-            field("inodes_used", usage.inodes_used),
-            field("inodes_used_percent", percent(usage.inodes_used, usage.inodes_free)),
-        ];
-        Metric::from_lists("disk", now, tags, fields).with_type(ValueType::Gauge)
+fn metric(
+    target: &Target,
+    device: &str,
+    label: Option<CompactString>,
+    usage: &SpaceUsage,
+    now: Timestamp,
+) -> Metric {
+    let mut tags = vec![
+        tag("device", device.replace("/dev/", "")),
+        tag("fstype", target.fs_type.clone()),
+        tag("mode", CompactString::const_new(target.mode)),
+        tag("path", target.path_tag.clone()),
+    ];
+    if let Some(label) = label {
+        tags.insert(2, tag("label", label));
     }
+    let fields = vec![
+        field("total", usage.total_bytes),
+        field("free", usage.free_bytes),
+        field("used", usage.used_bytes),
+        field("used_percent", percent(usage.used_bytes, usage.free_bytes)),
+        field("inodes_total", usage.inodes_total),
+        field("inodes_free", usage.inodes_free),
+        field("inodes_used", usage.inodes_used),
+        field("inodes_used_percent", percent(usage.inodes_used, usage.inodes_free)),
+    ];
+    Metric::from_lists("disk", now, tags, fields).with_type(ValueType::Gauge)
+}
 
-    /// The device, by its real name where the list of mounts has another.
-    ///
-    /// Asked each time: at boot mounts may be there before the links to their devices.
-    fn device<'t>(&self, target: &'t Target) -> std::borrow::Cow<'t, str> {
-        let device = &target.device;
-        let host = &self.system.host;
-        if device == "none" || device.is_empty() {
-            return target.fs_type.as_str().into();
-        }
-        if let Some(name) = device.strip_prefix("/dev/mapper/") {
-            let link = host.path(Root::Dev, Path::new("mapper").join(name));
-            if let Ok(real) = link.canonicalize() {
-                return real.to_string_lossy().into_owned().into();
-            }
-        }
-        if device == "/dev/root" && !target.device_id.is_empty() {
-            let link = host.path(Root::Sys, format!("dev/block/{}", target.device_id));
-            if let Some(name) = std::fs::read_link(link).ok().as_deref().and_then(Path::file_name) {
-                return format!("/dev/{}", name.to_string_lossy()).into();
-            }
-        }
-        device.into()
+/// The device, by its real name where the list of mounts has another.
+///
+/// Asked each time: at boot mounts may be there before the links to their devices.
+fn device<'t>(target: &'t Target, host: &Host) -> Cow<'t, str> {
+    let device = &target.device;
+    if device == "none" || device.is_empty() {
+        return target.fs_type.as_str().into();
     }
-
-    /// The name of a mapped device, or the label of the file system on it.
-    fn label(&self, device: &str) -> Option<CompactString> {
-        let host = &self.system.host;
-        // The name of a device on another machine may begin with slashes.
-        let device = device.trim_start_matches('/');
-        let mut name = Vec::new();
-        let label = match host.read(Root::Sys, format!("block/{device}/dm/name"), &mut name) {
-            Ok(()) => String::from_utf8_lossy(&name).trim().to_compact_string(),
-            Err(_) => {
-                let file = std::fs::metadata(host.path(Root::Dev, device)).ok()?;
-                host.udev_property(file.rdev(), "ID_FS_LABEL")?.into()
-            }
-        };
-        Some(label).filter(|label| !label.is_empty())
+    if let Some(name) = device.strip_prefix("/dev/mapper/") {
+        let link = host.path(Root::Dev, Path::new("mapper").join(name));
+        if let Ok(real) = link.canonicalize() {
+            return real.to_string_lossy().into_owned().into();
+        }
     }
+    if device == "/dev/root" && !target.device_id.is_empty() {
+        let link = host.path(Root::Sys, format!("dev/block/{}", target.device_id));
+        if let Some(name) = std::fs::read_link(link).ok().as_deref().and_then(Path::file_name) {
+            return format!("/dev/{}", name.to_string_lossy()).into();
+        }
+    }
+    device.into()
 }
 
 fn target(mount: &Mount, path: PathBuf, prefix: &Path) -> Target {
@@ -212,6 +233,7 @@ fn target(mount: &Mount, path: PathBuf, prefix: &Path) -> Target {
             (false, true) => "ro",
             (false, false) => "unknown",
         },
+        is_sizeless: false,
     }
 }
 

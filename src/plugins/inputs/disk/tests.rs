@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::mounts::parse_mountinfo;
 use super::*;
@@ -23,6 +24,7 @@ fn disk(config: Config, variables: &[(&str, &Path)]) -> Disk {
     Disk {
         table: MountTable::new(&system.host),
         targets: Vec::new(),
+        labels: Labels::default(),
         config,
         system,
         log: PluginLog::new("inputs.disk"),
@@ -117,7 +119,7 @@ fn devices_go_by_their_real_names_and_labels() {
     // A file has no number of a device, which makes it 0:0.
     write("run/udev/data/b0:0", "E:ID_FS_LABEL=by udev\n");
     let [dev, sys, run] = ["dev", "sys", "run"].map(|name| root.join(name));
-    let disk =
+    let mut disk =
         disk(Config::default(), &[("HOST_DEV", &dev), ("HOST_SYS", &sys), ("HOST_RUN", &run)]);
     let usage = SpaceUsage {
         total_bytes: 100,
@@ -147,7 +149,11 @@ fn devices_go_by_their_real_names_and_labels() {
         let expected_label = expected_label.filter(|_| device != "/dev/mapper/x");
         let mount = format!("1 0 {id} / / rw - ext4 {device} rw\n");
         let targets = disk.select(&parse_mountinfo(mount.as_bytes(), "m").unwrap());
-        let metric = disk.metric(&targets[0], &usage, Timestamp::EPOCH);
+        let host = &disk.system.host;
+        let found = super::device(&targets[0], host);
+        let name = found.strip_prefix("/dev/").unwrap_or(&found);
+        let label = disk.labels.of(name, host, Duration::ZERO);
+        let metric = metric(&targets[0], &found, label, &usage, Timestamp::EPOCH);
         assert_eq!(metric.tag("device"), Some(&expected_device[..]), "{device}");
         assert_eq!(metric.tag("label"), expected_label, "{device}");
         assert_eq!(metric.field("used_percent"), Some(&Value::Float(75.0)));
@@ -155,5 +161,5 @@ fn devices_go_by_their_real_names_and_labels() {
     }
     let mapped = disk
         .select(&parse_mountinfo(b"1 0 253:0 / / rw - ext4 /dev/mapper/vg-data rw", "m").unwrap());
-    assert!(disk.device(&mapped[0]).ends_with("/dm-0"));
+    assert!(device(&mapped[0], &disk.system.host).ends_with("/dm-0"));
 }

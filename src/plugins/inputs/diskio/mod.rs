@@ -76,6 +76,7 @@ impl Build<dyn Input> for Config {
             disks: disks(),
             properties: PropertyCache::new(disks()),
             warned: HashSet::new(),
+            wwids: HashMap::new(),
             last: HashMap::new(),
             last_at: Duration::ZERO,
             log: context.log.clone(),
@@ -122,6 +123,9 @@ struct DiskIo {
     properties: PropertyCache,
     /// Each warning is given once.
     warned: HashSet<(Purpose, CompactString)>,
+    /// The names that disks have for the whole world, or none; they have them as long as they are
+    /// there.
+    wwids: HashMap<CompactString, Option<CompactString>>,
     last: HashMap<CompactString, Counters>,
     last_at: Duration,
 }
@@ -135,6 +139,11 @@ impl Input for DiskIo {
         if current.len() < devices.len() {
             keep_last_of_each(&mut devices);
         }
+        // Another disk may go by the name of one that is gone: its counters begin anew.
+        self.wwids.retain(|name, _| match (self.last.get(name), current.get(name)) {
+            (Some(before), Some(now)) => before.reads <= now.reads,
+            _ => false,
+        });
         let now = self.system.clock.elapsed();
         let passed_ms = now.saturating_sub(self.last_at).as_millis();
         for (name, counters) in &devices {
@@ -175,7 +184,11 @@ impl DiskIo {
 
     /// The tags of a device; none if it is not wanted after all.
     fn tags(&mut self, device: &str) -> Option<Vec<Tag>> {
-        let properties = self.properties(device, Purpose::Name);
+        let properties = if self.needs_properties(device) {
+            self.properties(device, Purpose::Name)
+        } else {
+            None
+        };
         if let Wanted::Matching(patterns) = &self.wanted
             && !patterns.match_any(device)
         {
@@ -208,6 +221,15 @@ impl DiskIo {
         Some(tags)
     }
 
+    /// Whether the properties of a device are to be read: for its name, or to warn that there are
+    /// none.
+    fn needs_properties(&self, device: &str) -> bool {
+        !self.templates.is_empty()
+            || matches!(self.wanted, Wanted::Matching(_))
+            || !(self.properties.knows(device)
+                || self.warned.contains(&(Purpose::Name, device.into())))
+    }
+
     /// The properties of a device; warns once if there are none.
     fn properties(&mut self, device: &str, purpose: Purpose) -> Option<Properties> {
         match self.properties.of(device) {
@@ -230,12 +252,21 @@ impl DiskIo {
         }
     }
 
-    fn wwid(&self, device: &str) -> Option<String> {
-        let device = Path::new(device).file_name()?.to_string_lossy();
-        let wwid = read_text(&self.disks, Root::Sys, &format!("block/{device}/wwid")).ok()?;
-        let wwid = wwid.strip_suffix('\n').unwrap_or(&wwid).to_owned();
-        (!wwid.is_empty()).then_some(wwid)
+    fn wwid(&mut self, device: &str) -> Option<CompactString> {
+        if let Some(known) = self.wwids.get(device) {
+            return known.clone();
+        }
+        let wwid = read_wwid(&self.disks, device);
+        self.wwids.insert(device.into(), wwid.clone());
+        wwid
     }
+}
+
+fn read_wwid(disks: &Host, device: &str) -> Option<CompactString> {
+    let device = Path::new(device).file_name()?.to_string_lossy();
+    let wwid = read_text(disks, Root::Sys, &format!("block/{device}/wwid")).ok()?;
+    let wwid = wwid.strip_suffix('\n').unwrap_or(&wwid);
+    (!wwid.is_empty()).then(|| wwid.into())
 }
 
 /// Leaves out all but the last line of a name that comes twice.

@@ -46,6 +46,11 @@ impl PropertyCache {
         PropertyCache { host, known: HashMap::new() }
     }
 
+    /// Whether the properties of the device called `name` have been read.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.known.contains_key(name)
+    }
+
     /// The properties of the device called `name`.
     ///
     /// # Errors

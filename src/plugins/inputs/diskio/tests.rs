@@ -272,3 +272,17 @@ fn shares_follow_from_two_rounds() {
     stat(6, 1_020, 60, 510, 840);
     assert_eq!(derived(500), [Some(0.0), Some(0.0), Some(0.0)]);
 }
+
+#[test]
+fn the_name_for_the_whole_world_is_read_anew_where_counters_begin_anew() {
+    let place = two_disks();
+    let mut input = place.build(Config::default());
+    for (reads, wwid, expected) in
+        [(5, "naa.1\n", "naa.1"), (5, "naa.2\n", "naa.1"), (1, "naa.2\n", "naa.2")]
+    {
+        place.write("proc/diskstats", &format!("8 0 sda {reads} 0 0 0 0 0 0 0 0 0 0\n"));
+        place.write("sys/block/sda/wwid", wwid);
+        let metrics = place.gather(&mut *input);
+        assert_eq!(metrics[0].tag("wwid"), Some(expected), "{reads} reads");
+    }
+}

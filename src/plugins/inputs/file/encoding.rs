@@ -21,44 +21,69 @@ pub enum CharacterEncoding {
 }
 
 impl CharacterEncoding {
-    /// The text in UTF-8, invalid parts replaced by U+FFFD, without a byte order mark.
-    pub(super) fn decode(self, bytes: Vec<u8>) -> Vec<u8> {
-        let mut text = match self {
-            CharacterEncoding::None => bytes,
-            CharacterEncoding::Utf8 => match String::from_utf8_lossy(&bytes) {
-                std::borrow::Cow::Borrowed(_) => bytes,
-                std::borrow::Cow::Owned(text) => text.into_bytes(),
-            },
-            CharacterEncoding::Utf16Le => decode_utf16(&bytes, u16::from_le_bytes),
-            CharacterEncoding::Utf16Be => decode_utf16(&bytes, u16::from_be_bytes),
-        };
-        let mark = byte_order_mark(&text);
-        text.drain(..mark);
-        text
+    /// How many of the bytes can be decoded before those that follow are known.
+    pub(super) fn decodable(self, bytes: &[u8]) -> usize {
+        match self {
+            CharacterEncoding::None => bytes.len(),
+            // A byte of ASCII ends whatever is before it.
+            CharacterEncoding::Utf8 => {
+                bytes.iter().rposition(u8::is_ascii).map_or(0, |last| last + 1)
+            }
+            CharacterEncoding::Utf16Le => whole_utf16(bytes, u16::from_le_bytes),
+            CharacterEncoding::Utf16Be => whole_utf16(bytes, u16::from_be_bytes),
+        }
+    }
+
+    /// Appends the text in UTF-8, invalid parts replaced by U+FFFD.
+    pub(super) fn decode(self, bytes: &[u8], text: &mut Vec<u8>) {
+        match self {
+            CharacterEncoding::None => text.extend_from_slice(bytes),
+            CharacterEncoding::Utf8 => {
+                text.extend_from_slice(String::from_utf8_lossy(bytes).as_bytes());
+            }
+            CharacterEncoding::Utf16Le => decode_utf16(bytes, u16::from_le_bytes, text),
+            CharacterEncoding::Utf16Be => decode_utf16(bytes, u16::from_be_bytes, text),
+        }
+    }
+
+    /// Takes the byte order mark away that a text may begin with, of whatever encoding it is.
+    pub(super) fn take_byte_order_mark(text: &mut Vec<u8>) {
+        const MARKS: [&[u8]; 5] =
+            [b"\xef\xbb\xbf", b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"\xff\xfe", b"\xfe\xff"];
+        if let Some(mark) = MARKS.iter().find(|mark| text.starts_with(mark)) {
+            text.drain(..mark.len());
+        }
     }
 }
 
-fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Vec<u8> {
-    let (pairs, odd) = bytes.as_chunks::<2>();
-    let mut text: String = char::decode_utf16(pairs.iter().map(|pair| unit(*pair)))
-        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect();
+/// How many bytes come before half a unit or half a pair at the end.
+fn whole_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> usize {
+    let (units, _) = bytes.as_chunks::<2>();
+    let is_half = |last: &[u8; 2]| (0xd800..0xdc00).contains(&unit(*last));
+    let whole = units.len() - usize::from(units.last().is_some_and(is_half));
+    2 * whole
+}
+
+fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16, text: &mut Vec<u8>) {
+    let (units, odd) = bytes.as_chunks::<2>();
+    let mut push = |c: char| text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    char::decode_utf16(units.iter().map(|bytes| unit(*bytes)))
+        .for_each(|c| push(c.unwrap_or(char::REPLACEMENT_CHARACTER)));
     if !odd.is_empty() {
-        text.push(char::REPLACEMENT_CHARACTER);
+        push(char::REPLACEMENT_CHARACTER);
     }
-    text.into_bytes()
-}
-
-/// The length of the byte order mark at the start, of whatever encoding it is.
-fn byte_order_mark(text: &[u8]) -> usize {
-    const MARKS: [&[u8]; 5] =
-        [b"\xef\xbb\xbf", b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"\xff\xfe", b"\xfe\xff"];
-    MARKS.iter().find(|mark| text.starts_with(mark)).map_or(0, |mark| mark.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decoded(encoding: CharacterEncoding, bytes: &[u8]) -> Vec<u8> {
+        let mut text = Vec::new();
+        encoding.decode(bytes, &mut text);
+        CharacterEncoding::take_byte_order_mark(&mut text);
+        text
+    }
 
     #[test]
     fn every_encoding_becomes_utf_8_without_its_mark() {
@@ -74,17 +99,41 @@ mod tests {
                 (CharacterEncoding::Utf16Le, bytes(text_or_marked, u16::to_le_bytes)),
                 (CharacterEncoding::Utf16Be, bytes(text_or_marked, u16::to_be_bytes)),
             ] {
-                assert_eq!(encoding.decode(bytes), text.as_bytes(), "{encoding:?}");
+                assert_eq!(decoded(encoding, &bytes), text.as_bytes(), "{encoding:?}");
             }
         }
     }
 
     #[test]
     fn what_is_invalid_is_replaced_or_with_no_encoding_left() {
-        let bytes = b"a\xe2\x82b\xff".to_vec();
-        assert_eq!(CharacterEncoding::Utf8.decode(bytes.clone()), "a\u{fffd}b\u{fffd}".as_bytes());
-        assert_eq!(CharacterEncoding::None.decode(bytes.clone()), bytes);
-        let half_a_pair = b"\x3d\xd8a".to_vec();
-        assert_eq!(CharacterEncoding::Utf16Le.decode(half_a_pair), "\u{fffd}\u{fffd}".as_bytes());
+        let bytes = b"a\xe2\x82b\xff";
+        assert_eq!(decoded(CharacterEncoding::Utf8, bytes), "a\u{fffd}b\u{fffd}".as_bytes());
+        assert_eq!(decoded(CharacterEncoding::None, bytes), bytes);
+        let half_a_pair = b"\x3d\xd8a";
+        assert_eq!(decoded(CharacterEncoding::Utf16Le, half_a_pair), "\u{fffd}\u{fffd}".as_bytes());
+    }
+
+    #[test]
+    fn a_text_that_comes_in_pieces_is_the_same_wherever_it_is_cut() {
+        let text = "aż\n😀 b\n";
+        let utf_16 =
+            |unit: fn(u16) -> [u8; 2]| -> Vec<u8> { text.encode_utf16().flat_map(unit).collect() };
+        for (encoding, mut bytes) in [
+            (CharacterEncoding::None, text.as_bytes().to_vec()),
+            (CharacterEncoding::Utf8, text.as_bytes().to_vec()),
+            (CharacterEncoding::Utf16Le, utf_16(u16::to_le_bytes)),
+            (CharacterEncoding::Utf16Be, utf_16(u16::to_be_bytes)),
+        ] {
+            // One that is invalid is replaced once, by the piece that it ends up in.
+            bytes.push(0xd8);
+            let whole = decoded(encoding, &bytes);
+            for cut in 0..bytes.len() {
+                let ready = encoding.decodable(&bytes[..cut]);
+                let mut text = Vec::new();
+                encoding.decode(&bytes[..ready], &mut text);
+                encoding.decode(&bytes[ready..], &mut text);
+                assert_eq!(text, whole, "{encoding:?} cut at {cut}");
+            }
+        }
     }
 }

@@ -4,7 +4,9 @@
 //! Telegraf's `inputs.file`.
 
 mod encoding;
+mod text;
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,12 +14,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::metric::Metric;
 use crate::plugin::{
-    Accumulator, Build, BuildError, Context, Declaration, Input, Parser, PluginError, PluginLog,
-    Quoted,
+    Accumulator, Build, BuildError, Context, Declaration, Input, NotEnoughData, Parser,
+    PluginError, PluginLog, Quoted,
 };
 use crate::system::{ErrorWords, Glob, GlobError};
 
 pub use encoding::CharacterEncoding;
+use text::Text;
+
+/// Of a file up to this size no metric counts if any of it cannot be parsed. What is longer is
+/// parsed part by part where its format allows that: nobody has room for files of any size.
+const WHOLE_UP_TO: usize = 2 << 20;
+
+/// How much of a longer file is parsed at a time.
+const PART: usize = 256 << 10;
 
 /// The input as the table lists it.
 pub static PLUGIN: Declaration<dyn Input> =
@@ -85,13 +95,25 @@ pub enum FileError {
         source: io::Error,
     },
     /// The parser does not understand a file.
-    #[error("could not parse {}: {source}", Quoted::new(path.to_string_lossy().as_bytes()))]
+    #[error(
+        "could not parse {}{}: {source}",
+        Quoted::new(path.to_string_lossy().as_bytes()), after_lines(*.lines_before)
+    )]
     Parse {
         /// Its path.
         path: PathBuf,
+        /// How many of its lines come before the part that is at fault.
+        lines_before: usize,
         /// What the parser says.
         source: PluginError,
     },
+}
+
+fn after_lines(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        count => format!(" after its first {count} lines"),
+    }
 }
 
 /// An input that reads files.
@@ -118,14 +140,65 @@ impl FileInput {
         Ok(paths)
     }
 
-    fn parse(&mut self, path: &Path) -> Result<Vec<Metric>, FileError> {
-        let text = self.config.character_encoding.decode(read(path)?);
+    /// Adds the metrics of a file, part by part if it is long.
+    fn gather_file(
+        &mut self,
+        path: &Path,
+        accumulator: &mut Accumulator<'_>,
+    ) -> Result<(), FileError> {
+        let mut text = Text::new(open(path)?, self.config.character_encoding);
+        let mut has_metrics = false;
+        let mut lines_before = 0;
+        let mut wanted = WHOLE_UP_TO;
         self.parser.reset();
-        let metrics = self
-            .parser
-            .parse(&text)
-            .map_err(|source| FileError::Parse { path: path.to_owned(), source })?;
-        if metrics.is_empty() && !self.has_told_of_no_metrics {
+        loop {
+            let end = self
+                .read_part(&mut text, wanted)
+                .map_err(|source| FileError::Read { path: path.to_owned(), source })?;
+            let part = &text.unused()[..end];
+            let metrics = match self.parser.parse(part) {
+                Ok(metrics) => metrics,
+                Err(error) if error.is::<NotEnoughData>() && !text.has_ended() => Vec::new(),
+                Err(source) => {
+                    return Err(FileError::Parse { path: path.to_owned(), lines_before, source });
+                }
+            };
+            has_metrics |= !metrics.is_empty();
+            for mut metric in metrics {
+                self.tag(path, &mut metric);
+                accumulator.add(metric);
+            }
+            if text.has_ended() {
+                break;
+            }
+            lines_before += memchr::memchr_iter(b'\n', part).count();
+            text.mark_used(end);
+            wanted = PART;
+        }
+        if !has_metrics {
+            self.tell_of_no_metrics(path);
+        }
+        Ok(())
+    }
+
+    /// Reads so many bytes, and on until they begin with a part that can be parsed, whose length
+    /// it returns.
+    fn read_part(&self, text: &mut Text, mut wanted: usize) -> io::Result<usize> {
+        loop {
+            text.read(wanted)?;
+            if text.has_ended() {
+                return Ok(text.unused().len());
+            }
+            if let Some(end) = self.parser.part_of_text(text.unused()) {
+                return Ok(end);
+            }
+            // Twice as much each time, so that it is not looked through over and over.
+            wanted = text.unused().len().max(PART);
+        }
+    }
+
+    fn tell_of_no_metrics(&mut self, path: &Path) {
+        if !self.has_told_of_no_metrics {
             self.has_told_of_no_metrics = true;
             self.log.debug(format_args!(
                 "No metrics came out of {}; if some should have, look at the options of the \
@@ -133,7 +206,6 @@ impl FileInput {
                 path.display()
             ));
         }
-        Ok(metrics)
     }
 
     fn tag(&self, path: &Path, metric: &mut Metric) {
@@ -151,22 +223,14 @@ impl FileInput {
 }
 
 #[expect(clippy::disallowed_methods, reason = "files that users name are this input's subject")]
-fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    let mut file = std::fs::File::open(path)
-        .map_err(|source| FileError::Open { path: path.to_owned(), source })?;
-    let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut file, &mut bytes)
-        .map_err(|source| FileError::Read { path: path.to_owned(), source })?;
-    Ok(bytes)
+fn open(path: &Path) -> Result<File, FileError> {
+    File::open(path).map_err(|source| FileError::Open { path: path.to_owned(), source })
 }
 
 impl Input for FileInput {
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), PluginError> {
         for path in self.paths()? {
-            for mut metric in self.parse(&path)? {
-                self.tag(&path, &mut metric);
-                accumulator.add(metric);
-            }
+            self.gather_file(&path, accumulator)?;
         }
         Ok(())
     }

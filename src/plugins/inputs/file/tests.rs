@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::PLUGIN;
+use super::{PART, PLUGIN, WHOLE_UP_TO};
 use crate::metric::{Metric, Timestamp};
 use crate::plugin::settings::{Data, Position, Table, Value};
 use crate::plugin::{Accumulator, Context, Deliver, PluginLog, Statistics};
@@ -30,7 +30,8 @@ fn gather(options: Vec<(&str, &str)>, files: &[&str]) -> (Vec<Metric>, Result<()
     let position = Position::default();
     let text = |text: &str| Value {
         position,
-        data: Data::String { text: text.into(), substituted: false },
+        // As out of a variable: whatever the type of the option is, it converts.
+        data: Data::String { text: text.into(), substituted: true },
     };
     let mut table = Table::new("test".into(), "inputs.file", position);
     let files = Data::Array(files.iter().map(|file| text(file)).collect());
@@ -105,6 +106,79 @@ fn errors_name_the_file_and_metrics_of_files_before_it_stay() {
     std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
     let (_, ended) = gather(vec![], &[&format!("{path}/link")]);
     assert_eq!(ended, Err(format!("open {path}/link: no such file or directory")));
+}
+
+/// Lines of line protocol, more than are parsed at a time.
+fn long_text() -> String {
+    (0..90_000).map(|number| format!("a,t=x s=\"żółw\n{number}\",v={number}i {number}\n")).collect()
+}
+
+#[test]
+fn a_long_file_gives_all_of_its_metrics_in_every_encoding() {
+    let (folder, path) = folder();
+    let text = long_text();
+    assert!(text.len() > WHOLE_UP_TO + 2 * PART);
+    let utf_16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for (encoding, bytes) in
+        [("", text.as_bytes()), ("utf-8", text.as_bytes()), ("utf-16be", &utf_16)]
+    {
+        fs::write(folder.path().join("long"), bytes).unwrap();
+        let options = vec![("character_encoding", encoding)];
+        let (metrics, ended) = gather(options, &[&format!("{path}/long")]);
+        assert_eq!(ended, Ok(()));
+        let times: Vec<_> = metrics.iter().map(|metric| metric.time.nanos()).collect();
+        assert_eq!(times, (0..90_000).collect::<Vec<_>>(), "{encoding}");
+    }
+}
+
+#[test]
+fn a_long_file_of_a_format_that_has_to_be_seen_whole_is() {
+    let (folder, path) = folder();
+    let numbers: Vec<_> = (0..400_000).map(|number| format!("{{\"v\":\n{number}}}")).collect();
+    let text = format!("[{}]", numbers.join(",\n"));
+    assert!(text.len() > WHOLE_UP_TO + 2 * PART);
+    fs::write(folder.path().join("long"), text).unwrap();
+    let (metrics, ended) = gather(vec![("data_format", "json")], &[&format!("{path}/long")]);
+    assert_eq!((metrics.len(), ended), (numbers.len(), Ok(())));
+}
+
+#[test]
+fn a_long_file_counts_up_to_the_part_that_is_at_fault() {
+    let (folder, path) = folder();
+    let text = long_text();
+    fs::write(folder.path().join("long"), text.clone() + "a\n").unwrap();
+    let (metrics, ended) = gather(vec![], &[&format!("{path}/long")]);
+    let n_metrics = metrics.len();
+    assert!(n_metrics > 20_000 && n_metrics < 90_000, "{n_metrics} metrics");
+    // Each has two lines here; the fault is after the last, by the line of the part that is told.
+    let message = ended.unwrap_err();
+    let before =
+        format!("could not parse \"{path}/long\" after its first {} lines: ", 2 * n_metrics);
+    let line = 2 * (90_000 - n_metrics) + 1;
+    let fault = format!("metric parse error: expected tag at {line}:2: \"a\"");
+    assert_eq!(message, before + &fault);
+    // A shorter one counts as a whole or not at all.
+    fs::write(folder.path().join("long"), &(text[..WHOLE_UP_TO / 2].to_owned() + "\na\n")).unwrap();
+    let (metrics, ended) = gather(vec![], &[&format!("{path}/long")]);
+    assert_eq!((metrics.len(), ended.is_err()), (0, true));
+}
+
+#[test]
+fn a_long_file_of_comma_separated_values_has_one_header() {
+    let (folder, path) = folder();
+    let records: String =
+        (0..200_000).map(|number| format!("{number},\"x\ny {number}\"\n")).collect();
+    fs::write(folder.path().join("long"), "n,text\n".to_owned() + &records).unwrap();
+    let options = vec![
+        ("data_format", "csv"),
+        ("csv_header_row_count", "1"),
+        ("csv_timestamp_column", "n"),
+        ("csv_timestamp_format", "unix"),
+    ];
+    let (metrics, ended) = gather(options, &[&format!("{path}/long")]);
+    assert_eq!(ended, Ok(()));
+    let times: Vec<_> = metrics.iter().map(|metric| metric.time.seconds()).collect();
+    assert_eq!(times, (0..200_000).collect::<Vec<_>>());
 }
 
 #[test]

@@ -90,6 +90,7 @@ impl Build<dyn Output> for Config {
             clock: context.system.clock.clone(),
             log: context.log.clone(),
             targets: Vec::new(),
+            room: Vec::new(),
         }))
     }
 }
@@ -111,7 +112,13 @@ struct FileOutput {
     clock: Arc<dyn Clock>,
     log: PluginLog,
     targets: Vec<Target>,
+    /// What the last batch was serialized in, empty again, if that is worth keeping.
+    room: Vec<u8>,
 }
+
+/// The most bytes that are kept from one batch to the next: getting much memory anew for each
+/// costs as much as filling it, and keeping more for the rare large one would be a waste.
+const MOST_ROOM: usize = 2 << 20;
 
 /// A batch as bytes.
 struct Serialized {
@@ -124,7 +131,7 @@ struct Serialized {
 
 impl FileOutput {
     fn serialize(&mut self, batch: &[Metric]) -> Result<Serialized, WriteError> {
-        let mut bytes = Vec::new();
+        let mut bytes = std::mem::take(&mut self.room);
         let mut parts = Vec::with_capacity(batch.len());
         let mut rejected = Vec::new();
         match self.format {
@@ -185,6 +192,13 @@ impl FileOutput {
         Ok(())
     }
 
+    fn keep_room(&mut self, mut bytes: Vec<u8>) {
+        if bytes.capacity() <= MOST_ROOM {
+            bytes.clear();
+            self.room = bytes;
+        }
+    }
+
     fn rotate(&mut self) {
         let now = self.clock.now();
         for target in &mut self.targets {
@@ -229,7 +243,9 @@ impl Output for FileOutput {
     fn write(&mut self, batch: &[Metric]) -> Result<(), WriteError> {
         let mut serialized = self.serialize(batch)?;
         let rejected = std::mem::take(&mut serialized.rejected);
-        match self.write_in_pieces(&serialized) {
+        let written = self.write_in_pieces(&serialized);
+        self.keep_room(std::mem::take(&mut serialized.bytes));
+        match written {
             Ok(()) => match rejected.first() {
                 None => Ok(()),
                 Some(first) => {

@@ -283,6 +283,19 @@ impl Parser for Csv {
         self.expect_header();
         self.metadata.clear();
     }
+
+    fn part_of_text(&self, text: &[u8]) -> Option<usize> {
+        let Csv { rules, ahead: Ahead { skipped, metadata, .. }, .. } = self;
+        if rules.config.csv_reset_mode == ResetMode::Always {
+            return None;
+        }
+        let n_ahead = usize::try_from(skipped + metadata).unwrap_or(0);
+        let start = match n_ahead {
+            0 => 0,
+            count => memchr::memchr_iter(b'\n', text).nth(count - 1)? + 1,
+        };
+        records::whole_records(&text[start..], rules.dialect).map(|end| start + end)
+    }
 }
 
 #[cfg(test)]

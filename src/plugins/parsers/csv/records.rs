@@ -55,6 +55,25 @@ fn record_on(start_line: usize, line: usize) -> String {
     if start_line == line { String::new() } else { format!("record on line {start_line}; ") }
 }
 
+/// How many bytes the records have that have come to their end; `None` if none has.
+///
+/// Quotes come in pairs: only where they are all closed is a line end one of a record.
+pub(super) fn whole_records(text: &[u8], dialect: Dialect) -> Option<usize> {
+    let mut quotes_before = memchr::memchr_iter(b'"', text).count();
+    if quotes_before > 0 && dialect.comment.is_some() {
+        // Quotes in comments are nobody's.
+        return None;
+    }
+    for at in memchr::memchr2_iter(b'\n', b'"', text).rev() {
+        match text[at] {
+            b'"' => quotes_before -= 1,
+            _ if quotes_before.is_multiple_of(2) => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
 /// The fields of one record.
 pub(super) type Record<'t> = Vec<Cow<'t, str>>;
 
@@ -262,6 +281,24 @@ mod tests {
             ),
         ] {
             assert_eq!(read(text, COMMAS).unwrap_err(), message, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn whole_records_end_with_the_last_line_that_no_quote_is_open_at() {
+        let dialect = |comment| Dialect { comment, ..COMMAS };
+        for (text, comment, records) in [
+            ("a,b\nc", None, Some("a,b\n")),
+            ("a,b", None, None),
+            ("a\n\"b\nc\"\nd", None, Some("a\n\"b\nc\"\n")),
+            ("a\n\"b\nc\"", None, Some("a\n")),
+            ("a\n\"b\n", None, Some("a\n")),
+            ("\"a\n\"\"\n", None, None),
+            ("#\na\n", Some('#'), Some("#\na\n")),
+            ("#\"\na\n", Some('#'), None),
+        ] {
+            let end = whole_records(text.as_bytes(), dialect(comment));
+            assert_eq!(end.map(|end| &text[..end]), records, "{text:?}");
         }
     }
 

@@ -54,6 +54,13 @@ impl Parser for Grok {
         let lines = lines.map(|line| line.strip_suffix('\r').unwrap_or(line));
         Ok(lines.filter_map(|line| self.metric(line)).collect())
     }
+
+    fn part_of_text(&self, text: &[u8]) -> Option<usize> {
+        if self.multiline {
+            return None;
+        }
+        memchr::memrchr(b'\n', text).map(|end| end + 1)
+    }
 }
 
 impl Grok {

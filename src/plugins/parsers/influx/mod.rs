@@ -93,6 +93,10 @@ impl Parser for Influx {
     fn piece_of_stream(&self, stream: &[u8]) -> Option<usize> {
         first_line(stream)
     }
+
+    fn part_of_text(&self, text: &[u8]) -> Option<usize> {
+        stream::whole_lines(text)
+    }
 }
 
 #[cfg(test)]

@@ -75,6 +75,10 @@ impl Parser for Logfmt {
         }
         Ok(metrics)
     }
+
+    fn part_of_text(&self, text: &[u8]) -> Option<usize> {
+        memchr::memrchr(b'\n', text).map(|end| end + 1)
+    }
 }
 
 fn value_of(text: &str) -> Value {
