@@ -5,7 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::settings::{SettingsError, Table};
-use super::{Aggregator, BuildError, Context, Input, Output, Parser, Processor, Serializer};
+use super::{
+    Aggregator, BuildError, Context, DeprecatedOption, Input, Output, Parser, Processor, Serializer,
+};
 
 /// Settings that build a plugin of kind `P`.
 ///
@@ -61,6 +63,8 @@ pub struct Declaration<P: ?Sized + 'static> {
     pub build: fn(&Context<'_>) -> Result<Box<P>, BuildError>,
     /// Reads settings and returns them as plain values, for the test of the sample.
     pub read_settings: fn(&Table) -> Result<Value, Vec<SettingsError>>,
+    /// Options that others have taken the place of.
+    pub deprecated: &'static [DeprecatedOption],
 }
 
 impl<P: ?Sized + 'static> Declaration<P> {
@@ -74,7 +78,14 @@ impl<P: ?Sized + 'static> Declaration<P> {
             sample_config,
             build: |context| context.settings().read::<C>()?.build(context),
             read_settings: |table| values_of::<C>(table).map(Value::Object),
+            deprecated: &[],
         }
+    }
+
+    /// The declaration with options that others have taken the place of, for listings.
+    #[must_use]
+    pub const fn deprecating(self, options: &'static [DeprecatedOption]) -> Declaration<P> {
+        Declaration { deprecated: options, ..self }
     }
 
     /// Declares the plugin whose settings are `C`, and that has the options `S` beside them.
@@ -135,6 +146,8 @@ pub struct AnyDeclaration {
     pub sample_config: &'static str,
     /// Reads settings and returns them as plain values.
     pub read_settings: fn(&Table) -> Result<Value, Vec<SettingsError>>,
+    /// Options that others have taken the place of.
+    pub deprecated: &'static [DeprecatedOption],
 }
 
 /// Ties a plugin trait to its kind.
@@ -169,6 +182,7 @@ impl<P: ?Sized + OfKind> From<&Declaration<P>> for AnyDeclaration {
             name: declaration.name,
             sample_config: declaration.sample_config,
             read_settings: declaration.read_settings,
+            deprecated: declaration.deprecated,
         }
     }
 }
