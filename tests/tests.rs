@@ -11,6 +11,7 @@
 )]
 
 mod agent;
+mod command_line;
 mod config_url;
 mod docs;
 mod kafka_cluster;

@@ -7,6 +7,6 @@ mod topic;
 mod wait;
 
 pub(crate) use cluster::Cluster;
-pub(crate) use program::{Program, Running};
+pub(crate) use program::{Ended, Program, Running};
 pub(crate) use topic::Topic;
 pub(crate) use wait::wait_for;

@@ -30,10 +30,7 @@ const MAY_KNOW: [(&str, &[&str]); 12] = [
             "plugins::serializers",
         ],
     ),
-    (
-        "cli",
-        &["agent", "config", "http", "kafka", "metric", "plugin", "plugins", "sink", "system"],
-    ),
+    ("cli", &["agent", "config", "http", "kafka", "metric", "plugin", "plugins", "sink", "system"]),
 ];
 
 /// Crates that only one folder may name.

@@ -20,8 +20,12 @@ pub const PROGRAM: Program = Program {
             help: "Check the configuration as a run would, and run nothing",
         },
         Word {
+            usage: "config migrate",
+            help: "Write FILE.migrated beside each file that names plugins or options of old (see --force)",
+        },
+        Word {
             usage: "plugins [KIND]",
-            help: "List the plugins that are there, or those of one kind",
+            help: "List the plugins that are there, or those of one kind (see --deprecated)",
         },
         Word { usage: "version", help: "Print the version" },
         Word { usage: "help", help: "Show this help" },
@@ -64,7 +68,7 @@ pub const PROGRAM: Program = Program {
         ),
         Flag::new(
             "watch-config",
-            Takes::Choice(&["notify", "poll"]),
+            Takes::Value("notify|poll"),
             "",
             CONFIGURATION,
             "Read the configuration again when its files change: told by the kernel, or by looking again and again",
@@ -141,6 +145,13 @@ pub const PROGRAM: Program = Program {
             "With `config`: print these aggregators only",
         ),
         Flag::new(
+            "force",
+            Takes::Switch,
+            "",
+            CONFIGURATION,
+            "With `config migrate`: overwrite files that have been migrated before",
+        ),
+        Flag::new(
             "test",
             Takes::Switch,
             "",
@@ -191,6 +202,27 @@ pub const PROGRAM: Program = Program {
             "",
             RUNNING,
             "Accepted for the sake of old command lines; there is no such server",
+        ),
+        Flag::new(
+            "plugin-directory",
+            Takes::Value("FOLDER"),
+            "",
+            RUNNING,
+            "Refused: plugins written in Go cannot be loaded; inputs, processors and outputs called execd run programs of one's own",
+        ),
+        Flag::new(
+            "deprecated",
+            Takes::Switch,
+            "",
+            LISTING,
+            "With `plugins`: list those that are no more, and that others have taken the place of",
+        ),
+        Flag::new(
+            "deprecation-list",
+            Takes::Switch,
+            "",
+            LISTING,
+            "List the options that still work and that others have taken the place of; takes --input-filter and its like",
         ),
         Flag::new("version", Takes::Switch, "", LISTING, "Print the version"),
         Flag::new(

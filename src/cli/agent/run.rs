@@ -95,12 +95,15 @@ pub(super) fn run(
         match end {
             End::Reloaded(next) => {
                 log::info!(target: "", "Reloading Telegraf config");
+                if let Some(error) = &ended.states_lost {
+                    log::error!(target: "agent", "{error}");
+                }
                 loaded = *next;
                 load::configure_logging(arguments, &loaded, system)?;
                 unwritten = ended.unwritten;
             }
             End::Stopped | End::Finished => {
-                return finish(arguments, &ended, &outside.statistics);
+                return finish(arguments, ended, &outside.statistics);
             }
         }
     }
@@ -307,13 +310,16 @@ impl Outside<'_> {
 }
 
 /// Says what was lost, and whether a single round succeeded.
-fn finish(arguments: &Arguments, ended: &Ended, statistics: &Statistics) -> Result<(), CliError> {
+fn finish(arguments: &Arguments, ended: Ended, statistics: &Statistics) -> Result<(), CliError> {
     for (output, metrics) in &ended.unwritten {
         log::error!(
             target: "agent",
             "{} metrics could not be delivered to {output} and are lost",
             metrics.len()
         );
+    }
+    if let Some(error) = ended.states_lost {
+        return Err(CliError::States(error));
     }
     log::debug!(target: "agent", "Stopped Successfully");
     if arguments.mode == RunMode::Daemon {
