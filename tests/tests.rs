@@ -12,6 +12,7 @@
 
 mod agent;
 mod agent_buffer;
+mod command_line;
 mod compare;
 mod config_check;
 mod config_url;

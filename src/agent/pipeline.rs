@@ -30,7 +30,7 @@ use super::plan::Plan;
 use super::running_input::RunningInput;
 use super::running_output::RunningOutput;
 use super::startup::{self, StartupError};
-use super::state_file::StateFile;
+use super::state_file::{StateFile, StateFileError};
 use super::watch::{Watched, watch};
 use crate::metric::Metric;
 use crate::plugin::settings::format_duration;
@@ -87,6 +87,8 @@ impl Mode {
 pub struct Ended {
     /// For each output its name and what it could not write, if that is anything.
     pub unwritten: Vec<(String, Leftover)>,
+    /// Why the plugins' states could not be kept.
+    pub states_lost: Option<StateFileError>,
 }
 
 impl Ended {
@@ -277,17 +279,17 @@ impl Pipeline {
 
     /// Stops everything in the direction of the data, flushes once, and tells what is left.
     pub fn stop(mut self) -> Ended {
-        self.stop_all();
+        let states_lost = self.stop_all().err();
         let unwritten = self
             .remaining
             .try_iter()
             .filter(|left| left.unwritten.count() > 0)
             .map(|left| (left.name, left.unwritten))
             .collect();
-        Ended { unwritten }
+        Ended { unwritten, states_lost }
     }
 
-    fn stop_all(&mut self) {
+    fn stop_all(&mut self) -> Result<(), StateFileError> {
         let clock = self.clock.clone();
         drop(self.stop.take());
         if !self.inputs.is_empty() {
@@ -304,17 +306,15 @@ impl Pipeline {
         }
         drop(self.stop_watch.take());
         drop(self.watch.take());
-        if let Some(state_file) = self.state_file.take()
-            && let Err(error) = state_file.store()
-        {
-            log::error!(target: "agent", "{error}");
-        }
+        self.state_file.take().map_or(Ok(()), |state_file| state_file.store())
     }
 }
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        self.stop_all();
+        if let Err(error) = self.stop_all() {
+            log::error!(target: "agent", "{error}");
+        }
     }
 }
 

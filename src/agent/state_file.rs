@@ -63,7 +63,7 @@ pub enum StateFileError {
         id: String,
     },
     /// The file cannot be written.
-    #[error("creating states file {path:?} failed: {}", ErrorWords(source))]
+    #[error("creating states file {path:?} failed: open {}: {}", .path.display(), ErrorWords(source))]
     Write {
         /// The file.
         path: PathBuf,
@@ -183,6 +183,15 @@ fn read(path: &PathBuf) -> Result<BTreeMap<String, String>, StateFileError> {
                 target: "agent",
                 "State file does not exist... Skip restoring states..."
             );
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+                log::warn!(
+                    target: "agent",
+                    "The folder {} of the state file does not exist; states cannot be kept at the \
+                     end",
+                    folder.display()
+                );
+            }
             return Ok(BTreeMap::new());
         }
         Err(source) => return Err(StateFileError::Read { path: path.clone(), source }),

@@ -8,6 +8,7 @@
 use std::ffi::OsString;
 
 use clap::builder::{PossibleValuesParser, StyledStr, TypedValueParser, ValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 /// What follows a flag.
@@ -123,7 +124,9 @@ impl Program {
             Err(error) => {
                 let text = error.render().to_string();
                 let message = text.lines().next().unwrap_or_default();
-                let message = message.strip_prefix("error: ").unwrap_or(message).to_owned();
+                let message = go_words(&error).unwrap_or_else(|| {
+                    message.strip_prefix("error: ").unwrap_or(message).to_owned()
+                });
                 // A tip that names the nearest flag is worth more than clap's usage line; the one
                 // about passing a flag as a value is not.
                 let mut tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
@@ -249,6 +252,38 @@ fn argument(flag: &'static Flag) -> Arg {
             .value_parser(PossibleValuesParser::new(words))
             .value_name("WORD"),
     }
+}
+
+/// The error in the words of Go's `flag`, where it has any.
+fn go_words(error: &clap::Error) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let argument = text(ContextKind::InvalidArg)?;
+    // As `--flag <VALUE>` or `--flag[=<BOOL>]`.
+    let name = argument.trim_start_matches('-').split([' ', '[', '=', '<']).next()?;
+    let value = text(ContextKind::InvalidValue).unwrap_or_default();
+    Some(match error.kind() {
+        ErrorKind::UnknownArgument => format!("flag provided but not defined: -{name}"),
+        ErrorKind::InvalidValue if value.is_empty() => format!("flag needs an argument: -{name}"),
+        ErrorKind::InvalidValue if argument.ends_with("[=<BOOL>]") => {
+            format!("invalid boolean value {value:?} for -{name}: parse error")
+        }
+        ErrorKind::InvalidValue => {
+            let known = match error.get(ContextKind::ValidValue) {
+                Some(ContextValue::Strings(values)) => {
+                    format!("; it takes one of {}", values.join(", "))
+                }
+                _ => String::new(),
+            };
+            format!("invalid value {value:?} for flag -{name}{known}")
+        }
+        ErrorKind::ValueValidation => {
+            format!("invalid value {value:?} for flag -{name}: parse error")
+        }
+        _ => return None,
+    })
 }
 
 /// The spellings of Go's `strconv.ParseBool`.
@@ -382,9 +417,20 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_the_nearest_right_thing() {
         let message = wrong(&["--confg", "x"]);
-        assert!(message.contains("--confg") && message.contains("'--config'"), "{message}");
-        let message = wrong(&["--format", "cvs"]);
-        assert!(message.contains("cvs"), "{message}");
+        assert!(message.starts_with("flag provided but not defined: -confg; "), "{message}");
+        assert!(message.contains("'--config'"), "{message}");
+        for (arguments, message) in [
+            (
+                &["--format", "cvs"][..],
+                "invalid value \"cvs\" for flag -format; it takes one of raw, csv",
+            ),
+            (&["--test-wait=x"], "invalid value \"x\" for flag -test-wait: parse error"),
+            (&["-test=maybe"], "invalid boolean value \"maybe\" for -test: parse error"),
+            (&["--config"], "flag needs an argument: -config"),
+        ] {
+            let found = wrong(arguments);
+            assert!(found.starts_with(message), "{found}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::errors::{ConfigError, Problem};
 use super::general::{self, Noticed};
 use super::plugin_id::plugin_id;
+use super::retired;
 use super::sections::{Role, Section};
 use super::selector::{Selector, check_labels};
 use crate::agent::filter::{Filter, FilterError};
@@ -415,6 +416,9 @@ impl Builder<'_> {
     ) -> Option<&'static Declaration<P>> {
         let found = all.iter().find(|plugin| plugin.name == section.name);
         if found.is_none() {
+            if let Some(retired) = retired::find(section.role, &section.name) {
+                retired.log_use();
+            }
             let known: Vec<&str> = all.iter().map(|plugin| plugin.name).collect();
             self.report(section, section.undefined(&known));
         }

@@ -51,7 +51,7 @@ impl Attempts {
     ///
     /// # Errors
     /// If it is another negative number.
-    pub(super) fn from_number(number: i64) -> Result<Attempts, FetchError> {
+    pub fn from_number(number: i64) -> Result<Attempts, FetchError> {
         match number {
             -1 => Ok(Attempts::Endless),
             0 => Ok(Attempts::UpTo(Attempts::DEFAULT)),

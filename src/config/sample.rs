@@ -167,7 +167,7 @@ mod tests {
 
     fn declaration(kind: Kind, name: &'static str, sample_config: &'static str) -> AnyDeclaration {
         let read_settings = |_: &Table| Ok(serde_json::Value::Null);
-        AnyDeclaration { kind, name, sample_config, read_settings }
+        AnyDeclaration { kind, name, sample_config, read_settings, deprecated: &[] }
     }
 
     fn declarations() -> Vec<AnyDeclaration> {

@@ -8,6 +8,8 @@
 use std::sync::Arc;
 
 use super::errors::{ConfigError, Problem};
+use super::migrate;
+use super::retired::{self, Retired};
 use crate::plugin::settings::{Data, Entry, Place, Table, did_you_mean};
 
 /// What a file says, taken apart but not yet read.
@@ -182,6 +184,15 @@ impl Section {
             Role::SecretStore => (self.role.plural(), &self.name),
             role => (role.singular(), &self.name),
         };
+        if let Some(Retired { kind, name, since, notice }) = retired::find(self.role, &self.name) {
+            let message = format!("error parsing {} plugin deprecated", self.title());
+            let mut hint =
+                format!("{kind}.{name} deprecated since version {since} and removed: {notice}");
+            if migrate::is_replaced(kind, name) {
+                hint.push_str("; `config migrate` rewrites the file");
+            }
+            return Problem::Undefined { place: self.place(), message, hint };
+        }
         let message =
             format!("error parsing {} undefined but requested {kind}: {name}", self.title());
         let headings = [
@@ -309,6 +320,13 @@ mod tests {
                 &["cpu"],
                 "error parsing Agent, undefined but requested input: Agent (a.conf:1:1); did you \
                  mean `[agent]`?",
+            ),
+            (
+                "[[inputs.io]]",
+                &["diskio"],
+                "error parsing io, plugin deprecated (a.conf:1:1); inputs.io deprecated since \
+                 version 0.10.0 and removed: use 'inputs.diskio' instead; `config migrate` \
+                 rewrites the file",
             ),
             (
                 "[[secretstores.x]]",

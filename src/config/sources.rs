@@ -112,7 +112,10 @@ fn text(path: &Path) -> String {
 }
 
 /// Reads a file: the only place where configurations come in from the disk.
-pub(super) fn read(path: &str) -> Result<Vec<u8>, Problem> {
+///
+/// # Errors
+/// If it cannot be read, or is the URL of something that nobody fetches.
+pub fn read(path: &str) -> Result<Vec<u8>, Problem> {
     if let Some(other) = remote::scheme(path) {
         return Err(Problem::Scheme(other.to_owned()));
     }

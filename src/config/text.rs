@@ -9,6 +9,9 @@ use crate::plugin::settings::Position;
 /// How many bytes decide whether a file is text.
 const SNIFFED_BYTES: usize = 512;
 
+/// What some editors put before a text, and means nothing.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Why bytes are no configuration text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotText {
@@ -23,7 +26,7 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<String, NotText> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(NotText::Utf16);
     }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if is_binary(bytes) {
         return Err(NotText::Binary);
     }

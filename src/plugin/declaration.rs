@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use super::settings::{SettingsError, Table};
 use super::{
-    Aggregator, BuildError, Context, Input, Output, Parser, Processor, SecretStore, Serializer,
+    Aggregator, BuildError, Context, DeprecatedOption, Input, Output, Parser, Processor,
+    SecretStore, Serializer,
 };
 
 /// Settings that build a plugin of kind `P`.
@@ -66,6 +67,8 @@ pub struct Declaration<P: ?Sized + 'static> {
     pub build: fn(&Context<'_>) -> Result<Box<P>, BuildError>,
     /// Reads settings and returns them as plain values, for the test of the sample.
     pub read_settings: fn(&Table) -> Result<Value, Vec<SettingsError>>,
+    /// Options that others have taken the place of.
+    pub deprecated: &'static [DeprecatedOption],
 }
 
 impl<P: ?Sized + 'static> Declaration<P> {
@@ -79,7 +82,14 @@ impl<P: ?Sized + 'static> Declaration<P> {
             sample_config,
             build: |context| context.settings().read::<C>()?.build(context),
             read_settings: |table| values_of::<C>(table).map(Value::Object),
+            deprecated: &[],
         }
+    }
+
+    /// The declaration with options that others have taken the place of, for listings.
+    #[must_use]
+    pub const fn deprecating(self, options: &'static [DeprecatedOption]) -> Declaration<P> {
+        Declaration { deprecated: options, ..self }
     }
 
     /// Declares the plugin whose settings are `C`, and that has the options `S` beside them.
@@ -143,6 +153,8 @@ pub struct AnyDeclaration {
     pub sample_config: &'static str,
     /// Reads settings and returns them as plain values.
     pub read_settings: fn(&Table) -> Result<Value, Vec<SettingsError>>,
+    /// Options that others have taken the place of.
+    pub deprecated: &'static [DeprecatedOption],
 }
 
 /// Ties a plugin trait to its kind.
@@ -180,6 +192,7 @@ impl<P: ?Sized + OfKind> From<&Declaration<P>> for AnyDeclaration {
             name: declaration.name,
             sample_config: declaration.sample_config,
             read_settings: declaration.read_settings,
+            deprecated: declaration.deprecated,
         }
     }
 }

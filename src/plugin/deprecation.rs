@@ -37,7 +37,8 @@ impl DeprecatedOption {
         );
     }
 
-    fn is_overdue(&self) -> bool {
+    /// Whether the version is reached that was to be without it.
+    pub fn is_overdue(&self) -> bool {
         let mut parts = self.removal.split('.').map(|part| part.parse().unwrap_or(0_u32));
         parts.next() == Some(1) && parts.next().is_some_and(|minor| minor <= MINOR_VERSION)
     }

@@ -25,8 +25,12 @@ pub const PROGRAM: Program = Program {
             help: "Run this program and a Telegraf on the configuration, and tell what they write differently",
         },
         Word {
+            usage: "config migrate",
+            help: "Write FILE.migrated beside each file that names plugins or options of old (see --force)",
+        },
+        Word {
             usage: "plugins [KIND]",
-            help: "List the plugins that are there, or those of one kind",
+            help: "List the plugins that are there, or those of one kind (see --deprecated)",
         },
         Word {
             usage: "secrets list [ID…]",
@@ -79,7 +83,7 @@ pub const PROGRAM: Program = Program {
         ),
         Flag::new(
             "watch-config",
-            Takes::Choice(&["notify", "poll"]),
+            Takes::Value("notify|poll"),
             "",
             CONFIGURATION,
             "Read the configuration again when its files change: told by the kernel, or by looking again and again",
@@ -156,6 +160,13 @@ pub const PROGRAM: Program = Program {
             "With `config`: print these aggregators only",
         ),
         Flag::new(
+            "force",
+            Takes::Switch,
+            "",
+            CONFIGURATION,
+            "With `config migrate`: overwrite files that have been migrated before",
+        ),
+        Flag::new(
             "test",
             Takes::Switch,
             "",
@@ -206,6 +217,13 @@ pub const PROGRAM: Program = Program {
             "",
             RUNNING,
             "Accepted for the sake of old command lines; there is no such server",
+        ),
+        Flag::new(
+            "plugin-directory",
+            Takes::Value("FOLDER"),
+            "",
+            RUNNING,
+            "Refused: plugins written in Go cannot be loaded; inputs, processors and outputs called execd run programs of one's own",
         ),
         Flag::new(
             "effective",
@@ -269,6 +287,20 @@ pub const PROGRAM: Program = Program {
             "table",
             COMPARING,
             "With `compare` and `config check --telegraf`: report for people or for programs",
+        ),
+        Flag::new(
+            "deprecated",
+            Takes::Switch,
+            "",
+            LISTING,
+            "With `plugins`: list those that are no more, and that others have taken the place of",
+        ),
+        Flag::new(
+            "deprecation-list",
+            Takes::Switch,
+            "",
+            LISTING,
+            "List the options that still work and that others have taken the place of; takes --input-filter and its like",
         ),
         Flag::new("version", Takes::Switch, "", LISTING, "Print the version"),
         Flag::new(

@@ -15,8 +15,8 @@ use crate::cli::logging::{self, LogDestination, LogFormat, LogSettings};
 use crate::cli::signals::Signals;
 use crate::config::coverage::Coverage;
 use crate::config::errors::ConfigErrors;
-use crate::config::remote::is_remote;
-use crate::config::sources::Sources;
+use crate::config::remote::{Attempts, Remote, is_remote};
+use crate::config::sources::{self, Sources};
 use crate::config::{Defaults, LoadOptions, Loaded, Loader, Parts, Plugins, Purpose};
 use crate::plugin::Statistics;
 use crate::plugin::secrets::SecretStores;
@@ -75,6 +75,34 @@ impl ConfigLoader {
     /// Everything that is wrong with it.
     pub(super) fn load(&self, signals: &Signals) -> Result<Loaded, CliError> {
         self.begin()?.wait(signals)
+    }
+
+    /// Reads one configuration as it is, unless a signal ends the wait for its server.
+    ///
+    /// # Errors
+    /// If it was told to stop; within, why it cannot be read.
+    pub(super) fn read(
+        &self,
+        name: &str,
+        signals: &Signals,
+    ) -> Result<Result<Vec<u8>, String>, CliError> {
+        if !is_remote(name) {
+            return Ok(sources::read(name).map_err(|problem| problem.to_string()));
+        }
+        let (sender, bytes) = bounded(1);
+        let (servers, name) = (self.servers.clone(), name.to_owned());
+        let attempts = Attempts::from_number(self.arguments.options.url_attempts);
+        let fetch = move || {
+            let fetched = attempts.and_then(|attempts| servers.fetch(&name, attempts));
+            // Nobody waits any more if the program has been told to stop.
+            let _ = sender.send(fetched.map_err(|error| error.to_string()));
+        };
+        // It ends with the process: a server that hangs is not to hold its end up.
+        std::mem::forget(spawn("config-fetch", fetch).map_err(CliError::LoadThread)?);
+        select_biased! {
+            recv(bytes) -> bytes => bytes.map_err(|_| CliError::LoadFailed),
+            recv(signals.stopping) -> _ => Err(CliError::Run(StartupError::Stopped)),
+        }
     }
 
     fn begin_to<T: Send + 'static>(

@@ -6,6 +6,7 @@ mod compare;
 pub mod flags;
 mod list;
 mod load;
+mod migrate;
 mod pidfile;
 mod remote;
 mod run;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use crate::agent::startup::StartupError;
+use crate::agent::state_file::StateFileError;
 use crate::cli::flags::{Parsed, Stop};
 use crate::cli::logging::{self, LogError};
 use crate::cli::signals::Signals;
@@ -29,10 +31,12 @@ use crate::config::selector::Selector;
 use crate::config::sources::Sources;
 use crate::config::{LoadOptions, PluginFilters};
 use crate::http::tls::TlsSettingsError;
+use crate::plugin::Kind;
 use crate::plugin::settings::{self, parse_duration};
 use crate::system::{Secret, System, forbid_core_dumps};
 use compare::CompareError;
 use load::Look;
+use migrate::{Existing, MigrationError};
 use secrets::SecretsError;
 use watch::{Notice, WatchError, WatchOptions};
 
@@ -91,6 +95,10 @@ enum CliError {
     Secrets(#[from] SecretsError),
     #[error("{0}")]
     Watch(#[from] WatchError),
+    #[error("{0}")]
+    Migration(#[from] MigrationError),
+    #[error("[telegraf] Error running agent: {0}")]
+    States(StateFileError),
     #[error("watching remote configurations: {0}")]
     WatchRemote(std::io::Error),
     #[error("setting up the encryption for remote configurations: {0}")]
@@ -154,17 +162,24 @@ fn dispatch(
         _ if parsed.is_on("version") => Ok(list::version()?),
         _ if parsed.is_on("sample-config") => Ok(list::sample_config(parsed)?),
         _ if parsed.value("usage").is_some() => list::usage(parsed.value("usage").unwrap_or("")),
-        _ if parsed.is_on("input-list") => Ok(list::plugins(Some("inputs"))?),
-        _ if parsed.is_on("output-list") => Ok(list::plugins(Some("outputs"))?),
+        _ if parsed.is_on("deprecation-list") => Ok(list::deprecations(parsed)?),
+        _ if parsed.is_on("input-list") => Ok(list::available(Kind::Input)?),
+        _ if parsed.is_on("output-list") => Ok(list::available(Kind::Output)?),
         [] => {
             protect_secrets(parsed);
+            if let Some(folder) = parsed.value("plugin-directory").filter(|f| !f.is_empty()) {
+                log::info!(target: "", "Loading external plugins from: {folder}");
+                return Err(CliError::Usage("go plugin support is not enabled".into()));
+            }
             let arguments = run_arguments(parsed)?;
             run::run(&arguments, system, &signals?)
         }
         ["version", ..] => Ok(list::version()?),
         ["help" | "h", ..] => Ok(list::print(&flags::PROGRAM.help())?),
-        ["plugins"] => Ok(list::plugins(None)?),
-        ["plugins", kind, ..] => Ok(list::plugins(Some(kind))?),
+        ["plugins", kinds @ ..] if parsed.is_on("deprecated") => {
+            Ok(list::retired(kinds.first().copied())?)
+        }
+        ["plugins", kinds @ ..] => Ok(list::plugins(kinds.first().copied())?),
         ["compare"] => {
             let arguments = run_arguments(parsed)?;
             let signals = &signals?;
@@ -173,6 +188,13 @@ fn dispatch(
         ["config", "check", files @ ..] => {
             let arguments = run_arguments(parsed)?;
             check::run(parsed, files, &Look { arguments: &arguments, system, signals: &signals? })
+        }
+        ["config", "migrate", ..] => {
+            let existing = match parsed.is_on("force") {
+                true => Existing::Overwritten,
+                false => Existing::Kept,
+            };
+            migrate::migrate(&run_arguments(parsed)?, existing, system, &signals?)
         }
         ["secrets", rest @ ..] => {
             protect_secrets(parsed);
@@ -200,7 +222,8 @@ fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
     let handling = match (strict, non_strict) {
         (true, true) => {
             return Err(CliError::Usage(
-                "--strict-env-handling and --non-strict-env-handling exclude each other".into(),
+                "flags --strict-env-handling and --non-strict-env-handling cannot be used together"
+                    .into(),
             ));
         }
         (_, true) => Handling::NonStrict,
@@ -224,11 +247,10 @@ fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
     if let Some(level) = level {
         logging::start(level);
     }
-    let wait_seconds = parsed.number("test-wait").unwrap_or(0);
-    let wait_seconds = u32::try_from(wait_seconds).map_err(|_| {
-        CliError::Usage(format!("--test-wait takes a number of seconds, found {wait_seconds}"))
-    })?;
-    let mode = match (parsed.is_on("once"), parsed.is_on("test") || wait_seconds > 0) {
+    let test_wait = parsed.number("test-wait").unwrap_or(0);
+    // A wait that ends before it has begun is none.
+    let wait_seconds = u32::try_from(test_wait.max(0)).unwrap_or(u32::MAX);
+    let mode = match (parsed.is_on("once"), parsed.is_on("test") || test_wait != 0) {
         (true, _) => RunMode::Once { wait_seconds },
         (false, true) => RunMode::Test { wait_seconds },
         (false, false) => RunMode::Daemon,
@@ -272,9 +294,17 @@ fn watch_options(parsed: &Parsed) -> Result<Option<WatchOptions>, CliError> {
     let interval = time(parsed, "watch-interval")?;
     let debounce = time(parsed, "watch-debounce-interval")?;
     let notice = match parsed.value("watch-config") {
-        None => return Ok(None),
+        None | Some("") => return Ok(None),
         Some("poll") => Notice::Every(if interval.is_zero() { POLL_INTERVAL } else { interval }),
-        Some(_) => Notice::Events,
+        Some(word) => {
+            if word != "notify" {
+                log::warn!(
+                    target: "",
+                    "--watch-config knows the words notify and poll; {word:?} is taken as notify"
+                );
+            }
+            Notice::Events
+        }
     };
     Ok(Some(WatchOptions { notice, debounce }))
 }
@@ -284,6 +314,8 @@ fn time(parsed: &Parsed, flag: &str) -> Result<Duration, CliError> {
     let text = parsed.value(flag).unwrap_or("0s");
     match parse_duration(text) {
         Ok(time) => Ok(settings::Duration::from_nanos(time).to_std()),
-        Err(error) => Err(CliError::Usage(format!("--{flag} {text}: {error}"))),
+        Err(error) => Err(CliError::Usage(format!(
+            "invalid value {text:?} for flag -{flag}: parse error; {error}, write it as 30s or 5m"
+        ))),
     }
 }

@@ -95,12 +95,15 @@ pub(super) fn run(
         match end {
             End::Reloaded(next) => {
                 log::info!(target: "", "Reloading Telegraf config");
+                if let Some(error) = &ended.states_lost {
+                    log::error!(target: "agent", "{error}");
+                }
                 loaded = *next;
                 load::configure_logging(arguments, &loaded, system)?;
                 unwritten = ended.in_memory();
             }
             End::Stopped | End::Finished => {
-                return finish(arguments, &ended, &outside.statistics);
+                return finish(arguments, ended, &outside.statistics);
             }
         }
     }
@@ -307,7 +310,7 @@ impl Outside<'_> {
 }
 
 /// Says what was lost, and whether a single round succeeded.
-fn finish(arguments: &Arguments, ended: &Ended, statistics: &Statistics) -> Result<(), CliError> {
+fn finish(arguments: &Arguments, ended: Ended, statistics: &Statistics) -> Result<(), CliError> {
     for (output, left) in &ended.unwritten {
         let lost = left.in_memory.len();
         if lost > 0 {
@@ -323,6 +326,9 @@ fn finish(arguments: &Arguments, ended: &Ended, statistics: &Statistics) -> Resu
                 left.on_disk
             );
         }
+    }
+    if let Some(error) = ended.states_lost {
+        return Err(CliError::States(error));
     }
     log::debug!(target: "agent", "Stopped Successfully");
     if arguments.mode == RunMode::Daemon {

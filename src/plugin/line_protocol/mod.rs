@@ -13,4 +13,4 @@ mod text;
 
 pub use error::{Fault, ParseError, Reason};
 pub use lines::Lines;
-pub use stream::first_line;
+pub use stream::{first_line, whole_lines};

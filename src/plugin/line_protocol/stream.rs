@@ -23,7 +23,7 @@ pub fn first_line(stream: &[u8]) -> Option<usize> {
 }
 
 /// How many bytes the lines have that have come to their end; `None` if none has.
-pub(super) fn whole_lines(text: &[u8]) -> Option<usize> {
+pub fn whole_lines(text: &[u8]) -> Option<usize> {
     if memchr::memchr(b'"', text).is_none() {
         return memchr::memrchr(b'\n', text).map(|end| end + 1);
     }

@@ -12,7 +12,16 @@ pub mod valuecounter;
 use crate::plugin::{Aggregator, Declaration};
 
 /// Every aggregator, sorted by name.
-pub static ALL: &[&Declaration<dyn Aggregator>] = &[&basicstats::PLUGIN, &derivative::PLUGIN, &r#final::PLUGIN, &histogram::PLUGIN, &merge::PLUGIN, &minmax::PLUGIN, &quantile::PLUGIN, &valuecounter::PLUGIN];
+pub static ALL: &[&Declaration<dyn Aggregator>] = &[
+    &basicstats::PLUGIN,
+    &derivative::PLUGIN,
+    &r#final::PLUGIN,
+    &histogram::PLUGIN,
+    &merge::PLUGIN,
+    &minmax::PLUGIN,
+    &quantile::PLUGIN,
+    &valuecounter::PLUGIN,
+];
 
 #[cfg(test)]
 mod tests;

@@ -33,4 +33,34 @@ pub mod temp;
 use crate::plugin::{Declaration, Input};
 
 /// Every input, sorted by name.
-pub static ALL: &[&Declaration<dyn Input>] = &[&conntrack::PLUGIN, &cpu::PLUGIN, &disk::PLUGIN, &diskio::PLUGIN, &exec::PLUGIN, &execd::PLUGIN, &file::PLUGIN, &http::PLUGIN, &http_listener_v2::PLUGIN, &influxdb_listener::PLUGIN, &internal::PLUGIN, &interrupts::PLUGIN, &kernel::PLUGIN, &linux_sysctl_fs::PLUGIN, &mem::PLUGIN, &mock::PLUGIN, &net::PLUGIN, &netstat::PLUGIN, &nstat::PLUGIN, &processes::PLUGIN, &procstat::PLUGIN, &prometheus::PLUGIN, &socket_listener::PLUGIN, &statsd::PLUGIN, &swap::PLUGIN, &system::PLUGIN, &systemd_units::PLUGIN, &tail::PLUGIN, &temp::PLUGIN];
+pub static ALL: &[&Declaration<dyn Input>] = &[
+    &conntrack::PLUGIN,
+    &cpu::PLUGIN,
+    &disk::PLUGIN,
+    &diskio::PLUGIN,
+    &exec::PLUGIN,
+    &execd::PLUGIN,
+    &file::PLUGIN,
+    &http::PLUGIN,
+    &http_listener_v2::PLUGIN,
+    &influxdb_listener::PLUGIN,
+    &internal::PLUGIN,
+    &interrupts::PLUGIN,
+    &kernel::PLUGIN,
+    &linux_sysctl_fs::PLUGIN,
+    &mem::PLUGIN,
+    &mock::PLUGIN,
+    &net::PLUGIN,
+    &netstat::PLUGIN,
+    &nstat::PLUGIN,
+    &processes::PLUGIN,
+    &procstat::PLUGIN,
+    &prometheus::PLUGIN,
+    &socket_listener::PLUGIN,
+    &statsd::PLUGIN,
+    &swap::PLUGIN,
+    &system::PLUGIN,
+    &systemd_units::PLUGIN,
+    &tail::PLUGIN,
+    &temp::PLUGIN,
+];

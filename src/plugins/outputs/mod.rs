@@ -14,4 +14,15 @@ pub mod socket_writer;
 use crate::plugin::{Declaration, Output};
 
 /// Every output, sorted by name.
-pub static ALL: &[&Declaration<dyn Output>] = &[&discard::PLUGIN, &execd::PLUGIN, &file::PLUGIN, &health::PLUGIN, &http::PLUGIN, &influxdb::PLUGIN, &influxdb_v2::PLUGIN, &kafka::PLUGIN, &prometheus_client::PLUGIN, &socket_writer::PLUGIN];
+pub static ALL: &[&Declaration<dyn Output>] = &[
+    &discard::PLUGIN,
+    &execd::PLUGIN,
+    &file::PLUGIN,
+    &health::PLUGIN,
+    &http::PLUGIN,
+    &influxdb::PLUGIN,
+    &influxdb_v2::PLUGIN,
+    &kafka::PLUGIN,
+    &prometheus_client::PLUGIN,
+    &socket_writer::PLUGIN,
+];

@@ -12,4 +12,13 @@ pub mod value;
 use crate::plugin::{Declaration, Parser};
 
 /// Every parser, sorted by name.
-pub static ALL: &[&Declaration<dyn Parser>] = &[&csv::PLUGIN, &grok::PLUGIN, &influx::PLUGIN, &json::PLUGIN, &json_v2::PLUGIN, &logfmt::PLUGIN, &prometheus::PLUGIN, &value::PLUGIN];
+pub static ALL: &[&Declaration<dyn Parser>] = &[
+    &csv::PLUGIN,
+    &grok::PLUGIN,
+    &influx::PLUGIN,
+    &json::PLUGIN,
+    &json_v2::PLUGIN,
+    &logfmt::PLUGIN,
+    &prometheus::PLUGIN,
+    &value::PLUGIN,
+];

@@ -24,4 +24,25 @@ pub mod unpivot;
 use crate::plugin::{Declaration, Processor};
 
 /// Every processor, sorted by name.
-pub static ALL: &[&Declaration<dyn Processor>] = &[&clone::PLUGIN, &converter::PLUGIN, &date::PLUGIN, &dedup::PLUGIN, &defaults::PLUGIN, &r#enum::PLUGIN, &execd::PLUGIN, &filter::PLUGIN, &lookup::PLUGIN, &r#override::PLUGIN, &parser::PLUGIN, &pivot::PLUGIN, &regex::PLUGIN, &rename::PLUGIN, &scale::PLUGIN, &strings::PLUGIN, &tag_limit::PLUGIN, &template::PLUGIN, &topk::PLUGIN, &unpivot::PLUGIN];
+pub static ALL: &[&Declaration<dyn Processor>] = &[
+    &clone::PLUGIN,
+    &converter::PLUGIN,
+    &date::PLUGIN,
+    &dedup::PLUGIN,
+    &defaults::PLUGIN,
+    &r#enum::PLUGIN,
+    &execd::PLUGIN,
+    &filter::PLUGIN,
+    &lookup::PLUGIN,
+    &r#override::PLUGIN,
+    &parser::PLUGIN,
+    &pivot::PLUGIN,
+    &regex::PLUGIN,
+    &rename::PLUGIN,
+    &scale::PLUGIN,
+    &strings::PLUGIN,
+    &tag_limit::PLUGIN,
+    &template::PLUGIN,
+    &topk::PLUGIN,
+    &unpivot::PLUGIN,
+];

@@ -10,4 +10,11 @@ pub mod systemd;
 use crate::plugin::{Declaration, SecretStore};
 
 /// Every secret store, sorted by name.
-pub static ALL: &[&Declaration<dyn SecretStore>] = &[&docker::PLUGIN, &environment::PLUGIN, &http::PLUGIN, &jose::PLUGIN, &oauth2::PLUGIN, &systemd::PLUGIN];
+pub static ALL: &[&Declaration<dyn SecretStore>] = &[
+    &docker::PLUGIN,
+    &environment::PLUGIN,
+    &http::PLUGIN,
+    &jose::PLUGIN,
+    &oauth2::PLUGIN,
+    &systemd::PLUGIN,
+];

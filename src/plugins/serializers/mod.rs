@@ -10,4 +10,11 @@ pub mod template;
 use crate::plugin::{Declaration, Serializer};
 
 /// Every serializer, sorted by name.
-pub static ALL: &[&Declaration<dyn Serializer>] = &[&csv::PLUGIN, &graphite::PLUGIN, &influx::PLUGIN, &json::PLUGIN, &prometheus::PLUGIN, &template::PLUGIN];
+pub static ALL: &[&Declaration<dyn Serializer>] = &[
+    &csv::PLUGIN,
+    &graphite::PLUGIN,
+    &influx::PLUGIN,
+    &json::PLUGIN,
+    &prometheus::PLUGIN,
+    &template::PLUGIN,
+];

@@ -20,7 +20,7 @@ use sine::sine;
 
 /// Declares `inputs.mock`.
 pub static PLUGIN: Declaration<dyn Input> =
-    Declaration::new::<Config>("mock", include_str!("sample.conf"));
+    Declaration::new::<Config>("mock", include_str!("sample.conf")).deprecating(&[MIN, MAX]);
 
 const MIN: DeprecatedOption = DeprecatedOption {
     option: "min",

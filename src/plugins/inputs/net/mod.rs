@@ -10,14 +10,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::metric::{Field, Metric, Tag, Timestamp, ValueType};
 use crate::plugin::{
-    Accumulator, Build, BuildError, Context, Declaration, Input, Patterns, PluginError,
+    Accumulator, Build, BuildError, Context, Declaration, DeprecatedOption, Input, Patterns,
+    PluginError,
 };
 use crate::system::{HostFile, Link, Root, System, environment_variable};
 use dev::{FIELDS, Interface};
 
 /// Declares `inputs.net`.
 pub static PLUGIN: Declaration<dyn Input> =
-    Declaration::new::<Config>("net", include_str!("sample.conf"));
+    Declaration::new::<Config>("net", include_str!("sample.conf"))
+        .deprecating(&[IGNORE_PROTOCOL_STATS]);
 
 /// What stands for the speed of an interface that has none.
 const UNKNOWN_SPEED: i64 = -1;
@@ -31,13 +33,17 @@ pub struct Config {
     ignore_protocol_stats: bool,
 }
 
+const IGNORE_PROTOCOL_STATS: DeprecatedOption = DeprecatedOption {
+    option: "ignore_protocol_stats",
+    since: "1.37.0",
+    removal: "1.45.0",
+    notice: "option is ignored",
+};
+
 impl Build<dyn Input> for Config {
     fn build(self, context: &Context<'_>) -> Result<Box<dyn Input>, BuildError> {
         if self.ignore_protocol_stats {
-            context.log.warn(
-                "DeprecationWarning: Option \"ignore_protocol_stats\" of plugin \"inputs.net\" \
-                 deprecated since version 1.37.0 and will be removed in 1.45.0: option is ignored",
-            );
+            IGNORE_PROTOCOL_STATS.log_use_in("inputs.net");
         }
         let patterns = Patterns::new(&self.interfaces)
             .map_err(|error| BuildError::invalid(format!("error compiling filter: {error}")))?;

@@ -37,7 +37,11 @@ use users::Users;
 
 /// The input as the table lists it.
 pub static PLUGIN: Declaration<dyn Input> =
-    Declaration::new::<Config>("procstat", include_str!("sample.conf"));
+    Declaration::new::<Config>("procstat", include_str!("sample.conf")).deprecating(&[
+        SUPERVISOR_UNIT,
+        PID_TAG,
+        CMDLINE_TAG,
+    ]);
 
 const fn deprecated(option: &'static str, notice: &'static str) -> DeprecatedOption {
     DeprecatedOption { option, since: "1.29.0", removal: "1.40.0", notice }

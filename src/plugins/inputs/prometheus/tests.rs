@@ -15,6 +15,7 @@ static LINES: Declaration<dyn Parser> = Declaration {
     sample_config: "",
     build: |context| (influx::PLUGIN.build)(context),
     read_settings: influx::PLUGIN.read_settings,
+    deprecated: &[],
 };
 
 const FORMATS: Formats = Formats { parsers: &[&LINES], serializers: &[] };

@@ -28,7 +28,8 @@ use manager::{Manager, Properties, Unit};
 
 /// The input as the table lists it.
 pub static PLUGIN: Declaration<dyn Input> =
-    Declaration::new::<Config>("systemd_units", include_str!("sample.conf"));
+    Declaration::new::<Config>("systemd_units", include_str!("sample.conf"))
+        .deprecating(&[SUBCOMMAND]);
 
 const SYSTEM_BUS: &str = "unix:path=/var/run/dbus/system_bus_socket";
 

@@ -42,7 +42,7 @@ use watcher::Watcher;
 
 /// The input as the table lists it.
 pub static PLUGIN: Declaration<dyn Input> =
-    Declaration::new::<Config>("tail", include_str!("sample.conf"));
+    Declaration::new::<Config>("tail", include_str!("sample.conf")).deprecating(&[FROM_BEGINNING]);
 
 const FROM_BEGINNING: DeprecatedOption = DeprecatedOption {
     option: "from_beginning",

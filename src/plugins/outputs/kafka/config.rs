@@ -8,7 +8,7 @@ use super::topic::{KeyRules, TopicRules, TopicSuffix, TopicTag};
 use crate::kafka::{Acks, Compression, Connection, Delivery, Producer, ProducerSettings};
 use crate::plugin::settings::{Duration, SecretOption};
 use crate::plugin::template::{Library, Template};
-use crate::plugin::{Build, BuildError, Context, Output};
+use crate::plugin::{Build, BuildError, Context, DeprecatedOption, Output};
 use crate::system::System;
 
 /// The settings of the output.
@@ -141,12 +141,19 @@ impl Default for Config {
     }
 }
 
+pub(super) const METRIC_NAME_HEADER: DeprecatedOption = DeprecatedOption {
+    option: "metric_name_header",
+    since: "1.39.0",
+    removal: "1.45.0",
+    notice: "please use 'headers' instead",
+};
+
 impl Build<dyn Output> for Config {
     fn build(self, context: &Context<'_>) -> Result<Box<dyn Output>, BuildError> {
         context.settings().accept(&OPTIONS_OF_OTHER_MECHANISMS);
         self.check()?;
         if !self.metric_name_header.is_empty() {
-            context.log.warn("Option \"metric_name_header\" is deprecated: please use \"headers\"");
+            METRIC_NAME_HEADER.log_use_in("outputs.kafka");
         }
         let name = context.log.name();
         let producer = Producer::new(

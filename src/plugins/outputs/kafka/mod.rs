@@ -24,7 +24,8 @@ use topic::{KeyRules, TopicRules};
 
 /// The output as the table lists it.
 pub static PLUGIN: Declaration<dyn Output> =
-    Declaration::new::<Config>("kafka", include_str!("sample.conf"));
+    Declaration::new::<Config>("kafka", include_str!("sample.conf"))
+        .deprecating(&[config::METRIC_NAME_HEADER]);
 
 /// An output to the topics of a cluster.
 struct Kafka {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::metric::Metric;
-use crate::plugin::line_protocol::{Lines, ParseError, first_line};
+use crate::plugin::line_protocol::{Lines, ParseError, first_line, whole_lines};
 use crate::plugin::settings::Duration;
 use crate::plugin::{Build, BuildError, Context, Declaration, Parser, PluginError};
 use crate::system::Clock;
@@ -95,7 +95,7 @@ impl Parser for Influx {
     }
 
     fn part_of_text(&self, text: &[u8]) -> Option<usize> {
-        stream::whole_lines(text)
+        whole_lines(text)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::plugin::{
 
 /// The processor as the table lists it.
 pub static PLUGIN: Declaration<dyn Processor> =
-    Declaration::new::<Config>("enum", include_str!("sample.conf"));
+    Declaration::new::<Config>("enum", include_str!("sample.conf")).deprecating(&[TAG, FIELD]);
 
 /// The settings of the processor.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
