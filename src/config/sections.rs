@@ -90,22 +90,29 @@ impl Role {
 /// Takes the root table of a file apart; what has no form that fits goes to `errors`.
 pub(super) fn split(file: &Arc<str>, root: Table, errors: &mut Vec<ConfigError>) -> Sections {
     let mut sections = Sections::default();
-    let mut shape = |place: Place, message: String| {
-        errors.push(Problem::Shape { place, message }.of(file));
-    };
+    let mut report = |problem: Problem| errors.push(problem.of(file));
     let mut tags = None;
     for entry in root.into_entries() {
         let place = place(file, &entry);
         let Entry { key, value, .. } = entry;
         let Data::Table(table) = value.data else {
-            let message = match key.as_str() {
-                "agent" => "invalid configuration, error parsing agent table".to_owned(),
-                "tags" | "global_tags" => {
-                    format!("invalid configuration, bad table name {key:?}")
-                }
-                _ => format!("invalid configuration, error parsing field {key:?} as table"),
-            };
-            shape(place, message);
+            let single = || format!("it is written `[{key}]`, once in a file");
+            report(match key.as_str() {
+                "agent" => Problem::Undefined {
+                    place,
+                    message: "invalid configuration, error parsing agent table".to_owned(),
+                    hint: single(),
+                },
+                "tags" | "global_tags" => Problem::Undefined {
+                    place,
+                    message: format!("invalid configuration, bad table name {key:?}"),
+                    hint: single(),
+                },
+                _ => Problem::Shape {
+                    place,
+                    message: format!("invalid configuration, error parsing field {key:?} as table"),
+                },
+            });
             continue;
         };
         match (key.as_str(), Role::of(&key)) {
@@ -116,7 +123,11 @@ pub(super) fn split(file: &Arc<str>, root: Table, errors: &mut Vec<ConfigError>)
                 for entry in table.into_entries() {
                     let place = self::place(file, &entry);
                     if let Err(name) = add_plugins(role, entry, &mut sections.plugins) {
-                        shape(place, format!("unsupported config format: {name}"));
+                        report(Problem::Undefined {
+                            place,
+                            message: format!("unsupported config format: {name}"),
+                            hint: format!("a plugin is a section: `[[{}.{name}]]`", role.plural()),
+                        });
                     }
                 }
             }
@@ -207,7 +218,12 @@ impl Section {
         let heading =
             (self.form == Form::TopLevel).then(|| did_you_mean(&self.name, headings)).flatten();
         let hint = match (heading, did_you_mean(name, known.iter().copied())) {
-            (Some(heading), _) => format!("did you mean `[{heading}]`?"),
+            (Some(heading), _) => match self.table.entries().first() {
+                Some(inner) if Role::of(heading).is_some() => {
+                    format!("did you mean `[[{heading}.{}]]`?", inner.key)
+                }
+                _ => format!("did you mean `[{heading}]`?"),
+            },
             (None, Some(near)) => format!("did you mean {near:?}?"),
             (None, None) if known.is_empty() => {
                 format!("this version has no {}", self.role.plural())
@@ -283,13 +299,25 @@ mod tests {
             errors,
             [
                 field("x") + " (a.conf:1:1)",
-                format!("{at}invalid configuration, error parsing agent table (a.conf:2:3)"),
-                format!("{at}invalid configuration, bad table name \"global_tags\" (a.conf:3:3)"),
+                format!(
+                    "{at}invalid configuration, error parsing agent table (a.conf:2:3); it is written `[agent]`, once in a file"
+                ),
+                format!(
+                    "{at}invalid configuration, bad table name \"global_tags\" (a.conf:3:3); it is written `[global_tags]`, once in a file"
+                ),
                 field("cpu") + " (a.conf:4:3)",
-                format!("{at}unsupported config format: b (a.conf:6:1)"),
-                format!("{at}unsupported config format: c (a.conf:7:1)"),
-                format!("{at}unsupported config format: d (a.conf:8:13)"),
-                format!("{at}unsupported config format: e (a.conf:9:14)"),
+                format!(
+                    "{at}unsupported config format: b (a.conf:6:1); a plugin is a section: `[[inputs.b]]`"
+                ),
+                format!(
+                    "{at}unsupported config format: c (a.conf:7:1); a plugin is a section: `[[inputs.c]]`"
+                ),
+                format!(
+                    "{at}unsupported config format: d (a.conf:8:13); a plugin is a section: `[[processors.d]]`"
+                ),
+                format!(
+                    "{at}unsupported config format: e (a.conf:9:14); a plugin is a section: `[[aggregators.e]]`"
+                ),
             ]
         );
     }
@@ -320,6 +348,12 @@ mod tests {
                 &["cpu"],
                 "error parsing Agent, undefined but requested input: Agent (a.conf:1:1); did you \
                  mean `[agent]`?",
+            ),
+            (
+                "[[input.cpu]]",
+                &["cpu"],
+                "error parsing input, undefined but requested input: input (a.conf:1:3); did you \
+                 mean `[[inputs.cpu]]`?",
             ),
             (
                 "[[inputs.io]]",

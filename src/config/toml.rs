@@ -37,7 +37,7 @@ pub fn parse(file: &str, text: &str) -> Result<Table, Vec<SyntaxError>> {
         let span = error.span().unwrap_or_default();
         let message = match (error.message(), text.get(span.clone())) {
             ("duplicate key", Some(key)) => format!("duplicate key {key:?}"),
-            (message, _) => message.to_owned(),
+            (message, _) => explained(message, text.get(span.start..).unwrap_or_default()),
         };
         reader.report(span.start, message);
     }
@@ -52,6 +52,24 @@ pub fn parse(file: &str, text: &str) -> Result<Table, Vec<SyntaxError>> {
     errors.sort_by_key(|error| error.position);
     errors.dedup_by_key(|error| error.position.line);
     Err(errors)
+}
+
+/// What the parser says, with what to write instead where that is known; `rest` begins at the fault.
+fn explained(message: &str, rest: &str) -> String {
+    let end = rest.find([' ', '\t', '\r', '\n', ',', ']', '}', '#']).unwrap_or(rest.len());
+    let word = &rest[..end];
+    let is_unquoted = message.starts_with("string values must be quoted")
+        || message.starts_with("invalid boolean");
+    if is_unquoted && ["true", "false", "yes", "no", "on", "off"].contains(&&*word.to_lowercase()) {
+        return format!("{word} is no value; a switch is true or false, in small letters");
+    }
+    if is_unquoted && !word.is_empty() && !word.contains(['"', '\'', '\\']) {
+        return format!("string values must be quoted: \"{word}\"");
+    }
+    if message.starts_with("invalid unquoted key") && word.starts_with(':') {
+        return "between an option and its value stands `=`, not `:`".to_owned();
+    }
+    message.to_owned()
 }
 
 struct Reader<'t> {
@@ -222,6 +240,16 @@ mod tests {
             let places: Vec<_> =
                 errors.iter().map(|e| (e.position.line, e.position.column)).collect();
             assert_eq!(places, expected, "{text}: {errors:?}");
+        }
+        for (text, message) in [
+            ("a = yes", "yes is no value; a switch is true or false, in small letters"),
+            ("a = True # x", "True is no value; a switch is true or false, in small letters"),
+            ("a = 10s", "string values must be quoted: \"10s\""),
+            ("a = [/]", "string values must be quoted: \"/\""),
+            ("a = $USER\n", "string values must be quoted: \"$USER\""),
+            ("a: 1", "between an option and its value stands `=`, not `:`"),
+        ] {
+            assert_eq!(parse("f", text).unwrap_err()[0].message, message, "{text}");
         }
         let error = parse("f", "ab = 1\nab = 2").unwrap_err().remove(0);
         assert_eq!(error.to_string(), "line 2: invalid TOML syntax: duplicate key \"ab\"");

@@ -37,7 +37,7 @@ fn everything_wrong_in_a_file_is_told_at_once() {
             "error parsing probe, line 5: count: cannot unmarshal TOML float into integer \
              (0.conf:5:11)",
             "error parsing probe, line 6: namepass: cannot unmarshal TOML string into array \
-             (0.conf:6:14)",
+             (0.conf:6:14); a list has brackets around it: [\"…\", \"…\"]",
             "error parsing prob, undefined but requested input: prob (0.conf:7:1); did you mean \
              \"probe\"?",
             "plugin outputs.hole: line 9: configuration specified the fields [\"flagg\"], but they \

@@ -171,7 +171,8 @@ impl<'t> ValueDeserializer<'t> {
                 }
                 data => format!("cannot unmarshal TOML {} into {wanted}", data.type_name()),
             },
-            hint: None,
+            hint: (wanted == "array" && matches!(self.0.data, Data::String { .. }))
+                .then(|| "a list has brackets around it: [\"…\", \"…\"]".to_owned()),
             position: Some(self.0.position),
             entry: None,
         }
