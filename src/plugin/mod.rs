@@ -17,7 +17,6 @@ mod error;
 pub mod exposition;
 pub mod glob;
 pub mod go;
-pub mod google;
 pub mod http_options;
 pub mod json_path;
 pub mod line_protocol;

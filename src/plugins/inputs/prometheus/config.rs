@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::discovery::{self, Discovery};
+use super::discovery::consul::{self, Consul};
+use super::discovery::http::{self, Discovery};
+use super::discovery::kubernetes::{PodOptions, Pods};
 use super::{Prometheus, RequestMetrics, Scraper};
 use crate::http::{Client, Headers, USER_AGENT};
 use crate::plugin::http_options::{HttpClientOptions, TlsOptions};
@@ -12,28 +14,12 @@ use crate::plugin::settings::{Data, SecretOption, Size};
 use crate::plugin::{Build, BuildError, Context, Input};
 
 /// The forms that are understood.
-const ACCEPT: &str = "text/plain;version=0.0.4,*/*;q=0.1";
+const ACCEPT: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
+                      encoding=delimited;q=0.7,text/plain;version=0.0.4;q=0.3";
 
-/// Options that matter only to pods of Kubernetes, which are not looked for.
-const OPTIONS_OF_PODS: [&str; 17] = [
-    "monitor_kubernetes_pods_method",
-    "monitor_kubernetes_pods_scheme",
-    "monitor_kubernetes_pods_port",
-    "monitor_kubernetes_pods_path",
-    "monitor_kubernetes_pods_namespace",
-    "pod_scrape_scope",
-    "node_ip",
-    "pod_scrape_interval",
-    "pod_namespace_label_name",
-    "kube_config",
-    "kubernetes_label_selector",
-    "kubernetes_field_selector",
-    "pod_annotation_include",
-    "pod_annotation_exclude",
-    "pod_label_include",
-    "pod_label_exclude",
-    "cache_refresh_interval",
-];
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const BINARY: &str =
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
 /// The settings of the input.
 #[derive(Clone, Deserialize, Serialize)]
@@ -52,15 +38,8 @@ pub struct Config {
     password: SecretOption,
     http_headers: BTreeMap<String, String>,
     enable_request_metrics: bool,
-    http_service_discovery: discovery::Config,
-    #[serde(skip_serializing)]
-    monitor_kubernetes_pods: bool,
-    #[serde(skip_serializing)]
-    namespace_annotation_pass: BTreeMap<String, Vec<String>>,
-    #[serde(skip_serializing)]
-    namespace_annotation_drop: BTreeMap<String, Vec<String>>,
-    #[serde(skip_serializing)]
-    consul: BTreeMap<String, serde_json::Value>,
+    http_service_discovery: http::Config,
+    consul: consul::Config,
 }
 
 impl Default for Config {
@@ -79,19 +58,16 @@ impl Default for Config {
             password: SecretOption::default(),
             http_headers: BTreeMap::new(),
             enable_request_metrics: false,
-            http_service_discovery: discovery::Config::default(),
-            monitor_kubernetes_pods: false,
-            namespace_annotation_pass: BTreeMap::new(),
-            namespace_annotation_drop: BTreeMap::new(),
-            consul: BTreeMap::new(),
+            http_service_discovery: http::Config::default(),
+            consul: consul::Config::default(),
         }
     }
 }
 
 impl Build<dyn Input> for Config {
     fn build(self, context: &Context<'_>) -> Result<Box<dyn Input>, BuildError> {
-        context.settings().accept(&OPTIONS_OF_PODS);
-        self.check()?;
+        let content_type = self.content_type()?;
+        let pods: PodOptions = context.settings().read()?;
         let options: HttpClientOptions = context.settings().read()?;
         let mut settings = options.settings(&context.settings().read::<TlsOptions>()?, context)?;
         match self.content_length_limit.bytes() {
@@ -117,12 +93,16 @@ impl Build<dyn Input> for Config {
                 system: context.system.clone(),
             },
             parser,
+            content_type,
             urls: self.urls,
             services: self.kubernetes_services,
             discovery: self
                 .http_service_discovery
                 .enabled
                 .then(|| Discovery::new(&self.http_service_discovery)),
+            consul: Consul::new(&self.consul, &context.system, &context.log)
+                .map_err(BuildError::invalid)?,
+            pods: Pods::new(&pods, &context.system)?,
             url_tag: self.url_tag,
             request_metrics: match self.enable_request_metrics {
                 true => RequestMetrics::Reported,
@@ -136,29 +116,19 @@ impl Build<dyn Input> for Config {
 }
 
 impl Config {
-    /// Refuses what cannot be done, rather than doing something else.
-    fn check(&self) -> Result<(), BuildError> {
-        if self.monitor_kubernetes_pods {
-            return Err(BuildError::invalid(
-                "monitor_kubernetes_pods is not supported: pods are not looked for; name them in \
-                 urls, or let http_service_discovery name them",
-            ));
-        }
-        if self.consul.get("enabled").is_some_and(|enabled| enabled == true) {
-            return Err(BuildError::invalid(
-                "consul is not supported: name the services in urls, or let \
-                 http_service_discovery name them",
-            ));
-        }
+    /// What answers are taken for, whatever they say they are; nothing to take their word.
+    fn content_type(&self) -> Result<Option<&'static str>, BuildError> {
         match self.content_type_override.as_str() {
-            "" | "text" => Ok(()),
-            other @ ("protobuf-delimiter"
-            | "protobuf-compact"
-            | "protobuf-text"
-            | "openmetrics-text"
-            | "openmetrics-protobuf") => Err(BuildError::invalid(format!(
-                "content_type_override {other:?} is not supported: only \"text\" is understood"
-            ))),
+            "" => Ok(None),
+            // The other two written forms are read like the text format, as in the original.
+            "text" | "protobuf-compact" | "protobuf-text" => Ok(Some(TEXT)),
+            "protobuf-delimiter" => Ok(Some(BINARY)),
+            other @ ("openmetrics-text" | "openmetrics-protobuf") => {
+                Err(BuildError::invalid(format!(
+                    "content_type_override {other:?} is not supported: only \"text\" and those \
+                     with \"protobuf\" are understood"
+                )))
+            }
             other => Err(BuildError::invalid(format!(
                 "invalid 'content_type_override' setting {other:?}"
             ))),

@@ -17,11 +17,16 @@ use crate::http::{Client, ClientError, Failure, Headers, Request};
 use crate::metric::Metric;
 use crate::plugin::http_options::{HttpClientOptions, TlsOptions};
 use crate::plugin::secrets::{LinkedCredentials, LinkedSecret};
-use crate::plugin::{Accumulator, Declaration, Input, Parser, PluginError, PluginLog, Statistics};
+use crate::plugin::{
+    Accumulator, Declaration, Input, Parser, PluginError, PluginLog, ServiceAccumulator,
+    StartError, Statistics,
+};
 use crate::system::{ErrorWords, System};
 
 pub use config::Config;
-use discovery::Discovery;
+use discovery::consul::Consul;
+use discovery::http::Discovery;
+use discovery::kubernetes::{PodOptions, Pods};
 use target::Target;
 
 /// How many targets are asked at a time.
@@ -30,16 +35,20 @@ const MOST_THREADS: usize = 32;
 /// The input as the table lists it.
 pub static PLUGIN: Declaration<dyn Input> = Declaration::sharing::<
     Config,
-    (HttpClientOptions, TlsOptions),
+    (HttpClientOptions, (TlsOptions, PodOptions)),
 >("prometheus", include_str!("sample.conf"));
 
 /// An input that asks targets.
 struct Prometheus {
     scraper: Scraper,
     parser: Box<dyn Parser>,
+    /// What answers are taken for, whatever they say they are.
+    content_type: Option<&'static str>,
     urls: Vec<String>,
     services: Vec<String>,
     discovery: Option<Discovery>,
+    consul: Option<Consul>,
+    pods: Option<Pods>,
     /// The tag that carries the URL; none if empty.
     url_tag: String,
     request_metrics: RequestMetrics,
@@ -68,9 +77,16 @@ struct Scraper {
     system: System,
 }
 
+/// An answer with metrics.
+struct Answer {
+    /// What it says that it is.
+    content_type: String,
+    body: Vec<u8>,
+}
+
 /// What came of asking a target.
 struct Scraped {
-    body: Result<Vec<u8>, ScrapeError>,
+    body: Result<Answer, ScrapeError>,
     /// How long the answer took, if there was one.
     took: Option<Duration>,
 }
@@ -129,7 +145,11 @@ impl Scraper {
         let response = self.client.send(&request);
         let took = Some(self.system.clock.elapsed().saturating_sub(began));
         match response {
-            Ok(response) if response.status == 200 => Scraped { body: Ok(response.body), took },
+            Ok(response) if response.status == 200 => {
+                let content_type = response.headers.get("Content-Type").unwrap_or_default();
+                let content_type = content_type.to_owned();
+                Scraped { body: Ok(Answer { content_type, body: response.body }), took }
+            }
             Ok(response) => {
                 let status = response.status_line();
                 Scraped { body: Err(ScrapeError::Status { url: url(), status }), took }
@@ -192,6 +212,13 @@ impl Prometheus {
             discovery.refresh_if_due(&*self.system.clock, &self.scraper.client, &self.log);
             discovery.targets().iter().cloned().for_each(&mut add);
         }
+        if let Some(consul) = &mut self.consul {
+            consul.refresh_if_due(self.system.clock.elapsed(), &self.log);
+            consul.targets().iter().cloned().for_each(&mut add);
+        }
+        if let Some(pods) = &mut self.pods {
+            pods.targets(&self.log).into_iter().for_each(&mut add);
+        }
         for service in &self.services {
             match Target::of_service(service) {
                 Ok(resolved) => resolved.into_iter().for_each(&mut add),
@@ -209,6 +236,7 @@ impl Prometheus {
 /// The part of the input that makes metrics of answers.
 struct Reader<'i> {
     parser: &'i mut dyn Parser,
+    content_type: Option<&'static str>,
     url_tag: &'i str,
     log: &'i PluginLog,
 }
@@ -217,16 +245,17 @@ impl Reader<'_> {
     fn read(
         &mut self,
         target: &Target,
-        body: Result<Vec<u8>, ScrapeError>,
+        answer: Result<Answer, ScrapeError>,
         accumulator: &mut Accumulator<'_>,
     ) -> Result<Option<usize>, ScrapeError> {
-        let body = match body {
+        let Answer { content_type, body } = match answer {
             Err(ScrapeError::TooLarge { url, most }) => {
                 self.log.info(ScrapeError::TooLarge { url, most });
                 return Ok(None);
             }
-            body => body?,
+            answer => answer?,
         };
+        self.parser.set_content_type(self.content_type.unwrap_or(&content_type));
         let metrics = self
             .parser
             .parse(&body)
@@ -242,8 +271,9 @@ impl Reader<'_> {
 impl Input for Prometheus {
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), PluginError> {
         let targets = self.targets();
+        let content_type = self.content_type;
         let Prometheus { scraper, parser, url_tag, request_metrics, statistics, log, .. } = self;
-        let mut reader = Reader { parser: &mut **parser, url_tag, log };
+        let mut reader = Reader { parser: &mut **parser, content_type, url_tag, log };
         let (answered, answers) = unbounded();
         let next = AtomicUsize::new(0);
         thread::scope(|scope| {
@@ -284,7 +314,17 @@ impl Input for Prometheus {
         Ok(())
     }
 
+    fn start(&mut self, _: ServiceAccumulator) -> Result<(), StartError> {
+        match &mut self.pods {
+            Some(pods) => pods.start(&self.log),
+            None => Ok(()),
+        }
+    }
+
     fn stop(&mut self) {
+        if let Some(pods) = &mut self.pods {
+            pods.stop();
+        }
         self.scraper.client.close_idle();
     }
 }

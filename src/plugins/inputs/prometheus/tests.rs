@@ -74,7 +74,13 @@ fn metrics_bear_the_url_that_they_came_from() {
     assert!(errors.is_empty(), "{errors:?}");
     assert_eq!(metrics, [format!("m,url={url}/metrics v"), format!("m,url={url}/x v")]);
     let request = server.take().remove(0);
-    assert_eq!(request.headers.get("Accept"), Some("text/plain;version=0.0.4,*/*;q=0.1"));
+    assert_eq!(
+        request.headers.get("Accept"),
+        Some(
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
+             encoding=delimited;q=0.7,text/plain;version=0.0.4;q=0.3"
+        )
+    );
     let (metrics, _) = gather(&format!("urls = ['{url}']\nurl_tag = ''"));
     assert_eq!(metrics, ["m,url=own v"]);
 }
@@ -163,10 +169,12 @@ fn what_cannot_be_read_is_told_and_counted() {
 #[test]
 fn what_is_not_there_is_refused() {
     for (text, message) in [
-        ("monitor_kubernetes_pods = true", "monitor_kubernetes_pods is not supported"),
-        ("consul = {enabled = true, agent = 'x'}", "consul is not supported"),
+        ("kubernetes_field_selector = 'a=b'", "the field selector \"a\" is not supported"),
         ("content_type_override = 'html'", "invalid 'content_type_override' setting \"html\""),
-        ("content_type_override = 'protobuf-text'", "content_type_override \"protobuf-text\" is"),
+        (
+            "content_type_override = 'openmetrics-text'",
+            "content_type_override \"openmetrics-text\" is",
+        ),
     ] {
         let error = build(text, &Statistics::default()).err().unwrap().to_string();
         assert!(error.starts_with(message), "{error}");

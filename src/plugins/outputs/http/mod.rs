@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::http::{Client, ContentEncoding, Headers, Request, Response, USER_AGENT, Url};
+use crate::http::{
+    Client, ContentEncoding, GoogleTokens, Headers, Request, Response, USER_AGENT, Url,
+};
 use crate::metric::Metric;
 use crate::plugin::aws::{AwsOptions, AwsSigner};
-use crate::plugin::google::GoogleTokens;
 use crate::plugin::http_options::{HttpClientOptions, TlsOptions, parse_url};
 use crate::plugin::secrets::{LinkedCredentials, LinkedHeaders};
 use crate::plugin::settings::SecretOption;

@@ -116,6 +116,11 @@ impl<'t> Family<'t> {
         self.add(labels, Measured::Distribution(Distribution::default()))
     }
 
+    /// Adds a series as it is, beside others of the same labels.
+    pub(super) fn push(&mut self, labels: Labels<'t>, measured: Measured) -> &mut Series<'t> {
+        self.add(labels, measured).0
+    }
+
     fn add(&mut self, labels: Labels<'t>, measured: Measured) -> (&mut Series<'t>, usize) {
         let place = self.series.len();
         self.series.push(Series { labels, time_ms: None, measured });

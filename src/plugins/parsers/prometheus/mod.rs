@@ -1,4 +1,4 @@
-//! Parses the text format of Prometheus.
+//! Parses the formats of Prometheus: text, and the binary one where it is said that it is that.
 //!
 //! # References
 //! Telegraf's `prometheus` parser for the metrics; the exposition formats of Prometheus and its Go
@@ -8,6 +8,7 @@ mod cursor;
 mod families;
 mod fault;
 mod lines;
+mod protobuf;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::system::Clock;
 
 use families::{Distribution, Family, Labels, Measured, Series};
 pub use fault::{Fault, TextError};
+pub use protobuf::ProtobufError;
 
 /// The parser as the table lists it.
 pub static PLUGIN: Declaration<dyn Parser> =
@@ -51,6 +53,7 @@ impl Build<dyn Parser> for Config {
         };
         Ok(Box::new(Prometheus {
             form,
+            encoding: Encoding::Text,
             times: match self.prometheus_ignore_timestamp {
                 true => Times::OfParsing,
                 false => Times::OfData,
@@ -74,14 +77,28 @@ enum Times {
     OfParsing,
 }
 
-/// Input that is not in the text format.
+/// Input that is not in its format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("decoding response failed: {0}")]
-pub struct DecodeError(TextError);
+pub enum DecodeError {
+    /// It is no text of that format.
+    #[error("decoding response failed: {0}")]
+    Text(#[from] TextError),
+    /// It is none of the binary format.
+    #[error("decoding response failed: {0}")]
+    Binary(#[from] ProtobufError),
+}
 
-/// A parser of the text format.
+/// How the input is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    Text,
+    Binary,
+}
+
+/// A parser of the formats.
 struct Prometheus {
     form: Form,
+    encoding: Encoding,
     times: Times,
     clock: Arc<dyn Clock>,
     log: PluginLog,
@@ -89,8 +106,14 @@ struct Prometheus {
 
 impl Parser for Prometheus {
     fn parse(&mut self, input: &[u8]) -> Result<Vec<Metric>, PluginError> {
-        let text = String::from_utf8_lossy(input);
-        let families = lines::read(&text).map_err(DecodeError)?;
+        let text;
+        let families = match self.encoding {
+            Encoding::Text => {
+                text = String::from_utf8_lossy(input);
+                lines::read(&text).map_err(DecodeError::from)?
+            }
+            Encoding::Binary => protobuf::read(input).map_err(DecodeError::from)?,
+        };
         let mut metrics = Vec::with_capacity(families.iter().map(|f| f.series.len()).sum());
         let now = self.clock.now();
         for family in &families {
@@ -109,7 +132,28 @@ impl Parser for Prometheus {
     }
 
     fn set_content_type(&mut self, content_type: &str) {
-        if !content_type.trim_start().starts_with("text/plain") {
+        self.encoding = Encoding::Text;
+        let mut parts = content_type.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default().to_lowercase();
+        let parameters: Vec<(String, &str)> = parts
+            .filter_map(|part| part.split_once('='))
+            .map(|(name, value)| (name.to_lowercase(), value.trim_matches('"')))
+            .collect();
+        let get = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, v)| *v);
+        let is_known = match kind.as_str() {
+            "text/plain" => get("version").is_none_or(|version| version == "0.0.4"),
+            "application/vnd.google.protobuf" => {
+                let is_family =
+                    get("proto").is_none_or(|name| name == "io.prometheus.client.MetricFamily");
+                if is_family && get("encoding").is_none_or(|name| name == "delimited") {
+                    self.encoding = Encoding::Binary;
+                }
+                // Written as text it is read like the text format, as in the original.
+                is_family
+            }
+            _ => false,
+        };
+        if !is_known {
             self.log
                 .debug(format_args!("Unknown format {content_type:?}... Trying to continue..."));
         }

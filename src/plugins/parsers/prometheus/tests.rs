@@ -32,6 +32,27 @@ fn version_two_has_a_metric_for_each_series_bucket_and_quantile() {
 }
 
 #[test]
+fn the_binary_form_is_read_where_that_is_said() {
+    let binary = b"\x14\x0a\x01g\x18\x01\x22\x0d\x12\x09\x09\0\0\0\0\0\0\0\x40\x30\x05";
+    let mut parser = parser(&PLUGIN, "prometheus_metric_version = 1").unwrap();
+    for (content_type, is_read) in [
+        ("application/vnd.google.protobuf", true),
+        (
+            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
+             encoding=delimited",
+            true,
+        ),
+        ("application/vnd.google.protobuf;proto=other", false),
+        ("application/vnd.google.protobuf; encoding=compact-text", false),
+        ("text/plain; version=0.0.4", false),
+    ] {
+        parser.set_content_type(content_type);
+        assert_eq!(parser.parse(binary).is_ok(), is_read, "{content_type}");
+        assert_eq!(parser.parse(b"g 1\n").is_ok(), !is_read, "{content_type}");
+    }
+}
+
+#[test]
 fn version_one_has_a_metric_for_each_set_of_labels() {
     assert_eq!(
         parsed(&PLUGIN, "prometheus_metric_version = 1", TEXT).unwrap(),

@@ -4,11 +4,11 @@
 //! Prometheus' HTTP service discovery.
 
 use std::collections::BTreeMap;
-use std::time::Duration as Span;
 
 use serde::{Deserialize, Serialize};
 
-use super::target::Target;
+use super::super::target::Target;
+use super::Turn;
 use crate::http::{Client, Request, Url};
 use crate::plugin::settings::Duration;
 use crate::plugin::{PluginError, PluginLog};
@@ -20,8 +20,8 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(300);
 /// The settings of the discovery.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default)]
-pub(super) struct Config {
-    pub(super) enabled: bool,
+pub(in super::super) struct Config {
+    pub(in super::super) enabled: bool,
     url: String,
     query_interval: Duration,
 }
@@ -33,11 +33,9 @@ impl Default for Config {
 }
 
 /// Asks a server for targets now and then.
-pub(super) struct Discovery {
+pub(in super::super) struct Discovery {
     url: String,
-    interval: Span,
-    /// When it was asked last, in the clock's elapsed time.
-    asked: Option<Span>,
+    turn: Turn,
     targets: Vec<Target>,
 }
 
@@ -50,27 +48,30 @@ struct Group {
 }
 
 impl Discovery {
-    pub(super) fn new(config: &Config) -> Discovery {
+    pub(in super::super) fn new(config: &Config) -> Discovery {
         let url = if config.url.is_empty() { DEFAULT_URL } else { &config.url };
         let interval = match config.query_interval.to_std() {
             zero if zero.is_zero() => DEFAULT_INTERVAL.to_std(),
             interval => interval,
         };
-        Discovery { url: url.to_owned(), interval, asked: None, targets: Vec::new() }
+        Discovery { url: url.to_owned(), turn: Turn::every(interval), targets: Vec::new() }
     }
 
     /// Those that were named last.
-    pub(super) fn targets(&self) -> &[Target] {
+    pub(in super::super) fn targets(&self) -> &[Target] {
         &self.targets
     }
 
     /// Asks anew once the time for it has come; keeps what there is if that fails.
-    pub(super) fn refresh_if_due(&mut self, clock: &dyn Clock, client: &Client, log: &PluginLog) {
-        let now = clock.elapsed();
-        if self.asked.is_some_and(|asked| now < asked.saturating_add(self.interval)) {
+    pub(in super::super) fn refresh_if_due(
+        &mut self,
+        clock: &dyn Clock,
+        client: &Client,
+        log: &PluginLog,
+    ) {
+        if !self.turn.is_due(clock.elapsed()) {
             return;
         }
-        self.asked = Some(now);
         match self.ask(client, log) {
             Ok(targets) => self.targets = targets,
             Err(error) => {
