@@ -124,7 +124,10 @@ fn of_parser(format: &'static str) -> Target {
             }
             match result {
                 Ok(metrics) => {
-                    round_trip.check(&metrics);
+                    // What stands once in the input, such as metadata of CSV, may be in every metric.
+                    if input.len() < 4096 {
+                        round_trip.check(&metrics);
+                    }
                     let n_fields: usize = metrics.iter().map(|metric| metric.fields().len()).sum();
                     let n_metrics = metrics.len().min(3);
                     (at * 100 + n_metrics * 10 + n_fields.min(9)) as u64
