@@ -3,6 +3,7 @@
 use std::fs;
 
 use metric_agent::config::environment::{Dialect, Handling, substitute};
+use metric_agent::config::remote::{Attempts, FetchError, Remote};
 use metric_agent::config::sources::Sources;
 use metric_agent::config::{LoadOptions, Loader, Plugins, Purpose, toml};
 use metric_agent::plugin::Statistics;
@@ -10,6 +11,15 @@ use metric_agent::plugin::settings::{Duration, Size, format_duration, parse_dura
 
 use super::{Run, Target, outcome, outcome_of, system};
 use crate::corpus;
+
+/// What a configuration may be fetched from.
+struct NoServers;
+
+impl Remote for NoServers {
+    fn fetch(&self, url: &str, _attempts: Attempts) -> Result<Vec<u8>, FetchError> {
+        Err(FetchError::Url(url.to_owned()))
+    }
+}
 
 const TOKENS: &[&str] = &[
     "[[inputs.",
@@ -91,6 +101,7 @@ fn configuration() -> Target {
                 environment: &|name| (name != "UNSET").then(|| "value".into()),
                 system: &system,
                 statistics: &Statistics::default(),
+                remote: &NoServers,
             };
             outcome_of(loader.load(&sources), |loaded| loaded.plugins.len())
         })
