@@ -27,6 +27,7 @@ mod quote;
 pub mod series;
 pub mod settings;
 mod shown;
+pub mod starlark;
 mod state;
 mod statistics;
 pub mod template;
