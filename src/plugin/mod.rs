@@ -30,6 +30,7 @@ pub mod secrets;
 pub mod series;
 pub mod settings;
 mod shown;
+pub mod starlark;
 mod state;
 mod statistics;
 pub mod template;

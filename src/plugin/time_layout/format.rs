@@ -65,8 +65,13 @@ fn write_element(out: &mut String, element: Element, text: &str, time: &Zoned) -
         Element::UpperPm => out.write_str(if time.hour() < 12 { "AM" } else { "PM" }),
         Element::LowerPm => out.write_str(if time.hour() < 12 { "am" } else { "pm" }),
         Element::ZoneName => {
-            let zone = time.time_zone().to_offset_info(time.timestamp());
-            out.write_str(zone.abbreviation())
+            let zone = time.time_zone();
+            if zone.to_fixed_offset().is_ok_and(|offset| !offset.is_zero()) {
+                // An offset alone has no name.
+                let precision = OffsetPrecision::Minutes;
+                return write_offset(out, time.offset().seconds(), precision, Colons::Without);
+            }
+            out.write_str(zone.to_offset_info(time.timestamp()).abbreviation())
         }
         Element::Offset { utc: UtcForm::Z, .. } if time.offset().is_zero() => out.write_str("Z"),
         Element::Offset { precision, colons, .. } => {

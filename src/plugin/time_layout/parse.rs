@@ -1,5 +1,6 @@
 //! Reading times.
 
+use jiff::Zoned;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 
@@ -96,6 +97,22 @@ impl TimeLayout {
         zone: &TimeZone,
         current_year: i16,
     ) -> Result<Timestamp, TimeParseError> {
+        let instant = self.parse_zoned(text, zone, current_year)?.timestamp();
+        i64::try_from(instant.as_nanosecond())
+            .map(Timestamp::from_nanos)
+            .map_err(|_| TimeParseError::OutOfRange { text: text.to_owned(), part: "time" })
+    }
+
+    /// Reads a time as [`TimeLayout::parse`] does, and keeps the offset or zone that it is given in.
+    ///
+    /// # Errors
+    /// If the text is not of this layout, or not a time.
+    pub fn parse_zoned(
+        &self,
+        text: &str,
+        zone: &TimeZone,
+        current_year: i16,
+    ) -> Result<Zoned, TimeParseError> {
         let mut parts = Parts::default();
         let mut rest = text;
         for (at, item) in self.items.iter().enumerate() {
@@ -252,7 +269,7 @@ impl Parts {
         text: &str,
         zone: &TimeZone,
         current_year: i16,
-    ) -> Result<Timestamp, TimeParseError> {
+    ) -> Result<Zoned, TimeParseError> {
         let out_of_range =
             |part: &'static str| TimeParseError::OutOfRange { text: text.to_owned(), part };
         let hour = match self.half {
@@ -281,13 +298,7 @@ impl Parts {
                 TimeZone::get(&name).map_err(|_| TimeParseError::UnknownZone(name))?
             }
         };
-        let instant = DateTime::from_parts(date, time)
-            .to_zoned(zone)
-            .map_err(|_| out_of_range("time"))?
-            .timestamp();
-        i64::try_from(instant.as_nanosecond())
-            .map(Timestamp::from_nanos)
-            .map_err(|_| out_of_range("time"))
+        DateTime::from_parts(date, time).to_zoned(zone).map_err(|_| out_of_range("time"))
     }
 }
 

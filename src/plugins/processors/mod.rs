@@ -15,6 +15,7 @@ pub mod pivot;
 pub mod regex;
 pub mod rename;
 pub mod scale;
+pub mod starlark;
 pub mod strings;
 pub mod tag_limit;
 pub mod template;
@@ -40,6 +41,7 @@ pub static ALL: &[&Declaration<dyn Processor>] = &[
     &regex::PLUGIN,
     &rename::PLUGIN,
     &scale::PLUGIN,
+    &starlark::PLUGIN,
     &strings::PLUGIN,
     &tag_limit::PLUGIN,
     &template::PLUGIN,
