@@ -10,6 +10,7 @@
 
 mod accumulator;
 pub mod aws;
+mod character_encoding;
 mod context;
 mod declaration;
 mod deprecation;
@@ -38,6 +39,7 @@ mod time_format;
 mod time_layout;
 
 pub use accumulator::{Accumulator, Deliver, ServiceAccumulator};
+pub use character_encoding::CharacterEncoding;
 pub use context::{Context, Formats, Parsers};
 pub use declaration::{AnyDeclaration, Build, Declaration, Kind, OfKind, SharedOptions, values_of};
 pub use deprecation::DeprecatedOption;

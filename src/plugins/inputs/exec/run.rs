@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use crate::plugin::Quoted;
+use crate::process::signal_name;
 use crate::system::{Clock, ErrorWords};
 
 /// How long a command has after SIGTERM until it is killed.
@@ -258,29 +259,6 @@ fn failure_of(status: ExitStatus) -> Option<RunError> {
             dumped_core: status.core_dumped(),
         }),
     }
-}
-
-/// The name of a signal as Go prints it.
-fn signal_name(signal: i32) -> String {
-    const NAMES: [&str; 15] = [
-        "hangup",
-        "interrupt",
-        "quit",
-        "illegal instruction",
-        "trace/breakpoint trap",
-        "aborted",
-        "bus error",
-        "floating point exception",
-        "killed",
-        "user defined signal 1",
-        "segmentation fault",
-        "user defined signal 2",
-        "broken pipe",
-        "alarm clock",
-        "terminated",
-    ];
-    let name = usize::try_from(signal - 1).ok().and_then(|at| NAMES.get(at));
-    name.map_or_else(|| format!("signal {signal}"), |name| (*name).to_owned())
 }
 
 #[cfg(test)]

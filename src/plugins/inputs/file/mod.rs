@@ -3,7 +3,6 @@
 //! # References
 //! Telegraf's `inputs.file`.
 
-mod encoding;
 mod text;
 
 use std::fs::File;
@@ -14,12 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::metric::Metric;
 use crate::plugin::{
-    Accumulator, Build, BuildError, Context, Declaration, Input, NotEnoughData, Parser,
-    PluginError, PluginLog, Quoted,
+    Accumulator, Build, BuildError, CharacterEncoding, Context, Declaration, Input, NotEnoughData,
+    Parser, PluginError, PluginLog, Quoted,
 };
 use crate::system::{ErrorWords, Glob, GlobError};
 
-pub use encoding::CharacterEncoding;
 use text::Text;
 
 /// Of a file up to this size no metric counts if any of it cannot be parsed. What is longer is

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use super::CharacterEncoding;
+use crate::plugin::CharacterEncoding;
 
 /// A file that is read on and on, and as much of its text as nobody has used yet.
 pub(super) struct Text {

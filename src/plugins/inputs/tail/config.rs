@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::encoding::CharacterEncoding;
+use crate::plugin::CharacterEncoding;
 use crate::plugin::go::{Regex, RegexError};
 use crate::plugin::settings::Duration;
 

@@ -2,25 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-
-/// How the bytes of a file are to be read as text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
-pub enum CharacterEncoding {
-    /// As they are; the parser makes of them what it can.
-    #[default]
-    #[serde(rename = "", alias = "none")]
-    None,
-    /// UTF-8 with invalid bytes replaced.
-    #[serde(rename = "utf-8")]
-    Utf8,
-    /// UTF-16, low byte first.
-    #[serde(rename = "utf-16le")]
-    Utf16Le,
-    /// UTF-16, high byte first.
-    #[serde(rename = "utf-16be")]
-    Utf16Be,
-}
+use crate::plugin::CharacterEncoding;
 
 impl CharacterEncoding {
     /// The length of the first line with its end, if that is there. `bytes` begin with a character,
@@ -40,15 +22,18 @@ impl CharacterEncoding {
     }
 
     /// A line in UTF-8 without its end, whatever carriage returns stand there.
-    pub(super) fn decode(self, line: &[u8]) -> Cow<'_, [u8]> {
+    pub(super) fn decode_line(self, line: &[u8]) -> Cow<'_, [u8]> {
         let text = match self {
             CharacterEncoding::None => Cow::Borrowed(line),
             CharacterEncoding::Utf8 => match String::from_utf8_lossy(line) {
                 Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
                 Cow::Owned(text) => Cow::Owned(text.into_bytes()),
             },
-            CharacterEncoding::Utf16Le => Cow::Owned(decode_utf16(line, u16::from_le_bytes)),
-            CharacterEncoding::Utf16Be => Cow::Owned(decode_utf16(line, u16::from_be_bytes)),
+            CharacterEncoding::Utf16Le | CharacterEncoding::Utf16Be => {
+                let mut text = Vec::with_capacity(line.len());
+                self.decode(line, &mut text);
+                Cow::Owned(text)
+            }
         };
         match text {
             Cow::Borrowed(text) => Cow::Borrowed(without_end(text)),
@@ -68,24 +53,6 @@ fn without_end(line: &[u8]) -> &[u8] {
     line
 }
 
-fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Vec<u8> {
-    let (pairs, odd) = bytes.as_chunks::<2>();
-    let mut text: String = char::decode_utf16(pairs.iter().map(|pair| unit(*pair)))
-        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect();
-    if !odd.is_empty() {
-        text.push(char::REPLACEMENT_CHARACTER);
-    }
-    text.into_bytes()
-}
-
-/// The length of the byte order mark at the start of a file, of whatever encoding it is.
-pub(super) fn byte_order_mark(text: &[u8]) -> usize {
-    const MARKS: [&[u8]; 5] =
-        [b"\xef\xbb\xbf", b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"\xff\xfe", b"\xfe\xff"];
-    MARKS.iter().find(|mark| text.starts_with(mark)).map_or(0, |mark| mark.len())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -95,7 +62,8 @@ mod tests {
     fn lines(encoding: CharacterEncoding, bytes: &[u8]) -> (Vec<String>, usize) {
         let (mut lines, mut rest) = (Vec::new(), bytes);
         while let Some(length) = encoding.line_length(rest, 0) {
-            lines.push(String::from_utf8_lossy(&encoding.decode(&rest[..length])).into_owned());
+            lines
+                .push(String::from_utf8_lossy(&encoding.decode_line(&rest[..length])).into_owned());
             rest = &rest[length..];
         }
         (lines, rest.len())
@@ -119,8 +87,8 @@ mod tests {
 
     #[test]
     fn what_is_invalid_is_replaced_or_with_no_encoding_left() {
-        assert_eq!(&*CharacterEncoding::None.decode(b"a\xff\n"), b"a\xff");
-        assert_eq!(&*CharacterEncoding::Utf8.decode(b"a\xff\n"), "a\u{fffd}".as_bytes());
+        assert_eq!(&*CharacterEncoding::None.decode_line(b"a\xff\n"), b"a\xff");
+        assert_eq!(&*CharacterEncoding::Utf8.decode_line(b"a\xff\n"), "a\u{fffd}".as_bytes());
     }
 
     proptest! {

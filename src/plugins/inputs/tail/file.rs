@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::encoding::{CharacterEncoding, byte_order_mark};
+use crate::plugin::CharacterEncoding;
 
 /// How much is read at a time.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -115,9 +115,9 @@ impl OpenFile {
         while let Some(length) = self.encoding.line_length(&self.rest[start..], self.searched) {
             let mut line = &self.rest[start..start + length];
             if self.position == 0 && start == 0 {
-                line = &line[byte_order_mark(line).min(line.len())..];
+                line = &line[CharacterEncoding::byte_order_mark(line).min(line.len())..];
             }
-            take(&self.encoding.decode(line));
+            take(&self.encoding.decode_line(line));
             start += length;
             self.searched = 0;
         }
@@ -131,7 +131,7 @@ impl OpenFile {
     pub(super) fn finish(&mut self, take: &mut dyn FnMut(&[u8])) {
         if !self.rest.is_empty() {
             let line = std::mem::take(&mut self.rest);
-            take(&self.encoding.decode(&line));
+            take(&self.encoding.decode_line(&line));
         }
     }
 

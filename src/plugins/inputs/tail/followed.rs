@@ -4,11 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::encoding::CharacterEncoding;
 use super::file::{Begin, Fate, OpenFile, Turn};
 use super::lines::Lines;
 use super::multiline::{Joiner, Rule};
 use super::watcher::{Watch, Watcher};
+use crate::plugin::CharacterEncoding;
 use crate::plugin::Parser;
 
 /// How many chunks of a file are read before others get their turn.

@@ -31,7 +31,6 @@ use crate::plugin::{
 use crate::system::thread::{Thread, spawn};
 use crate::system::{Glob, System};
 pub use config::{Config, InitialReadOffset, MultilineConfig, Quotation, WatchMethod, WhichLine};
-pub use encoding::CharacterEncoding;
 use followed::Manner;
 use follower::{Follower, Matches};
 use lines::Lines;

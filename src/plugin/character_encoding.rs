@@ -22,7 +22,7 @@ pub enum CharacterEncoding {
 
 impl CharacterEncoding {
     /// How many of the bytes can be decoded before those that follow are known.
-    pub(super) fn decodable(self, bytes: &[u8]) -> usize {
+    pub fn decodable(self, bytes: &[u8]) -> usize {
         match self {
             CharacterEncoding::None => bytes.len(),
             // A byte of ASCII ends whatever is before it.
@@ -35,7 +35,7 @@ impl CharacterEncoding {
     }
 
     /// Appends the text in UTF-8, invalid parts replaced by U+FFFD.
-    pub(super) fn decode(self, bytes: &[u8], text: &mut Vec<u8>) {
+    pub fn decode(self, bytes: &[u8], text: &mut Vec<u8>) {
         match self {
             CharacterEncoding::None => text.extend_from_slice(bytes),
             CharacterEncoding::Utf8 => {
@@ -47,12 +47,15 @@ impl CharacterEncoding {
     }
 
     /// Takes the byte order mark away that a text may begin with, of whatever encoding it is.
-    pub(super) fn take_byte_order_mark(text: &mut Vec<u8>) {
+    pub fn take_byte_order_mark(text: &mut Vec<u8>) {
+        text.drain(..CharacterEncoding::byte_order_mark(text));
+    }
+
+    /// The length of the byte order mark that a text begins with, of whatever encoding it is.
+    pub fn byte_order_mark(text: &[u8]) -> usize {
         const MARKS: [&[u8]; 5] =
             [b"\xef\xbb\xbf", b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"\xff\xfe", b"\xfe\xff"];
-        if let Some(mark) = MARKS.iter().find(|mark| text.starts_with(mark)) {
-            text.drain(..mark.len());
-        }
+        MARKS.iter().find(|mark| text.starts_with(mark)).map_or(0, |mark| mark.len())
     }
 }
 
