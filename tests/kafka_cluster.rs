@@ -46,7 +46,9 @@ fn a_paused_broker_says_nothing_until_it_goes_on() {
     let client: BaseConsumer = cluster.client().create().unwrap();
     client.fetch_metadata(None, Duration::from_secs(30)).unwrap();
     cluster.pause_broker(1);
-    assert!(client.fetch_metadata(None, Duration::from_secs(1)).is_err());
+    wait_for("the broker to be silent", Duration::from_secs(30), || {
+        client.fetch_metadata(None, Duration::from_secs(1)).is_err().then_some(())
+    });
     cluster.resume_broker(1);
     topic.produce(0..10);
     assert_eq!(topic.read_all().len(), 10);

@@ -40,20 +40,17 @@ pub(super) struct ConfigLoader {
 
 impl ConfigLoader {
     /// Makes a loader for what the command line asks for.
-    ///
-    /// # Errors
-    /// If there is no encryption to be had for servers of configurations.
     pub(super) fn new(
         arguments: &Arguments,
         system: &System,
         statistics: &Statistics,
-    ) -> Result<ConfigLoader, CliError> {
-        Ok(ConfigLoader {
+    ) -> ConfigLoader {
+        ConfigLoader {
             arguments: Arc::new(arguments.clone()),
             system: system.clone(),
             statistics: statistics.clone(),
-            servers: Arc::new(WebServers::from_environment(system.clock.clone())?),
-        })
+            servers: Arc::new(WebServers::from_environment(system.clock.clone())),
+        }
     }
 
     /// Begins to load the configuration for the run that was asked for; files are read at once,
@@ -207,7 +204,7 @@ impl Look<'_> {
         purpose: Purpose,
         work: impl FnOnce(&Loader<'_>, &Sources) -> Result<T, ConfigErrors> + Send + 'static,
     ) -> Result<T, CliError> {
-        let loader = ConfigLoader::new(self.arguments, self.system, &Statistics::default())?;
+        let loader = ConfigLoader::new(self.arguments, self.system, &Statistics::default());
         loader.begin_to(purpose, work)?.wait(self.signals)
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn migrate(
         target: "",
         "{general} general, {plugins} plugin and {options} plugin-option migrations available"
     );
-    let loader = ConfigLoader::new(arguments, system, &Statistics::default())?;
+    let loader = ConfigLoader::new(arguments, system, &Statistics::default());
     let files = arguments.sources.find(&environment_variable).map_err(ConfigErrors::from)?;
     for file in &files {
         let name = shown(file);

@@ -30,7 +30,6 @@ use crate::config::errors::ConfigErrors;
 use crate::config::selector::Selector;
 use crate::config::sources::Sources;
 use crate::config::{LoadOptions, PluginFilters};
-use crate::http::tls::TlsSettingsError;
 use crate::plugin::Kind;
 use crate::plugin::settings::{self, parse_duration};
 use crate::system::{Secret, System, forbid_core_dumps};
@@ -101,8 +100,6 @@ enum CliError {
     States(StateFileError),
     #[error("watching remote configurations: {0}")]
     WatchRemote(std::io::Error),
-    #[error("setting up the encryption for remote configurations: {0}")]
-    Remote(#[from] TlsSettingsError),
     #[error("loading the configuration panicked")]
     LoadFailed,
     #[error("starting a thread that loads the configuration: {0}")]

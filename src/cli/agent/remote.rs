@@ -3,7 +3,7 @@
 //! # References
 //! Telegraf's `fetchConfig` and `watchRemoteConfigs`, for headers, attempts and words.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, TrySendError, bounded, never};
@@ -25,7 +25,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Asks web servers for configurations.
 pub(super) struct WebServers {
-    client: Client,
+    settings: ClientSettings,
+    /// Made by the first request: encryption takes half a megabyte, and most agents ask nobody.
+    client: OnceLock<Client>,
     clock: Arc<dyn Clock>,
     /// What proves who is asking, if the environment says so.
     authorization: Option<String>,
@@ -33,11 +35,8 @@ pub(super) struct WebServers {
 }
 
 impl WebServers {
-    /// Makes a client as the environment asks for: proxies and tokens.
-    ///
-    /// # Errors
-    /// If there is no encryption to be had.
-    pub(super) fn from_environment(clock: Arc<dyn Clock>) -> Result<WebServers, TlsSettingsError> {
+    /// Asks as the environment wants it: by proxies and with tokens.
+    pub(super) fn from_environment(clock: Arc<dyn Clock>) -> WebServers {
         let settings = ClientSettings {
             timeout: Some(TIMEOUT),
             proxy: ProxyChoice::from_environment(),
@@ -46,16 +45,26 @@ impl WebServers {
         let token = |scheme: &str, name: &str| {
             environment_variable(name).map(|token| format!("{scheme} {token}"))
         };
-        Ok(WebServers {
-            client: Client::new(settings, clock.clone())?,
+        WebServers {
+            settings,
+            client: OnceLock::new(),
             clock,
             authorization: token("Bearer", "TELEGRAF_CONTROLLER_TOKEN")
                 .or_else(|| token("Token", "INFLUX_TOKEN")),
             retry_interval: RETRY_INTERVAL,
-        })
+        }
     }
 
-    fn ask(&self, method: &str, url: &Url) -> Result<Response, ClientError> {
+    fn client(&self) -> Result<&Client, TlsSettingsError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = Client::new(self.settings.clone(), self.clock.clone())?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    /// The answer to a request, or why there is none, without what the log must not show.
+    fn ask(&self, method: &str, name: &str, url: &Url) -> Result<Response, String> {
         let mut headers = Headers::new();
         if let Some(authorization) = &self.authorization {
             headers.set("Authorization", authorization);
@@ -66,22 +75,22 @@ impl WebServers {
         headers.set("User-Agent", USER_AGENT);
         let mut request = Request::new(method, url.clone(), b"");
         request.headers = headers;
-        self.client.send(&request)
+        let client = self.client().map_err(|error| error.to_string())?;
+        client.send(&request).map_err(|error| words(name, &error))
     }
 
     fn get(&self, name: &str, url: &Url) -> Result<Vec<u8>, FetchError> {
-        match self.ask("GET", url) {
+        match self.ask("GET", name, url) {
             Ok(response) if response.status == 200 => Ok(response.body),
             Ok(response) => Err(FetchError::Status(response.status_line())),
-            Err(error) => Err(FetchError::Connect(words(name, &error))),
+            Err(reason) => Err(FetchError::Connect(reason)),
         }
     }
 
     /// When the server says that the configuration was changed last.
     fn version(&self, name: &str) -> Result<String, VersionError> {
         let url = parse(name).map_err(|error| VersionError::Fetch(error.to_string()))?;
-        let response =
-            self.ask("HEAD", &url).map_err(|error| VersionError::Fetch(words(name, &error)))?;
+        let response = self.ask("HEAD", name, &url).map_err(VersionError::Fetch)?;
         if response.status != 200 {
             return Err(VersionError::Fetch(response.status_line()));
         }
@@ -245,7 +254,8 @@ mod tests {
     fn servers(authorization: Option<&str>) -> WebServers {
         let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
         WebServers {
-            client: Client::new(ClientSettings::default(), clock.clone()).unwrap(),
+            settings: ClientSettings::default(),
+            client: OnceLock::new(),
             clock,
             authorization: authorization.map(str::to_owned),
             retry_interval: Duration::from_millis(1),

@@ -44,7 +44,7 @@ pub(super) fn run(
     signals: &Signals,
 ) -> Result<(), CliError> {
     let statistics = Statistics::default();
-    let loader = ConfigLoader::new(arguments, system, &statistics)?;
+    let loader = ConfigLoader::new(arguments, system, &statistics);
     let mut loaded = match loader.load(signals) {
         // Told to end before anything ran: a daemon has ended well, a single round has not.
         Err(CliError::Run(StartupError::Stopped)) if arguments.mode == RunMode::Daemon => {
