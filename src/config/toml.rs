@@ -31,8 +31,11 @@ pub struct SyntaxError {
 /// Every line that is no TOML, not just the first.
 pub fn parse(file: &str, text: &str) -> Result<Table, Vec<SyntaxError>> {
     let lines = Lines::new(text);
-    let (document, errors) = DeTable::parse_recoverable(text);
+    let (document, mut errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader { file: file.into(), text, lines, errors: Vec::new() };
+    // One slip often makes several errors of its line; the first of them says it best.
+    errors.sort_by_key(|error| error.span().unwrap_or_default().start);
+    errors.dedup_by_key(|error| reader.lines.line(error.span().unwrap_or_default().start));
     for error in errors {
         let span = error.span().unwrap_or_default();
         let message = match (error.message(), text.get(span.clone())) {
@@ -48,7 +51,6 @@ pub fn parse(file: &str, text: &str) -> Result<Table, Vec<SyntaxError>> {
         }
     }
     let mut errors = reader.errors;
-    // One slip often makes several errors of its line; the first of them says it best.
     errors.sort_by_key(|error| error.position);
     errors.dedup_by_key(|error| error.position.line);
     Err(errors)

@@ -10,9 +10,10 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `FUZZ_SECONDS` | how long each target is fed, 1 if it is not set |
-//! | `FUZZ_SEED` | where chance begins; the failure of a test says which it was |
+//! | `FUZZ_SEED` | where chance begins, 1 if it is not set; others find what is not known yet |
 //!
-//! `FUZZ_SECONDS=600 cargo test --test fuzz -- parsers/csv` feeds one target for ten minutes.
+//! `FUZZ_SECONDS=600 FUZZ_SEED=$RANDOM cargo test --test fuzz -- parsers/csv` feeds one target for
+//! ten minutes.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the child tells its parent")]
