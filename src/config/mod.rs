@@ -15,6 +15,7 @@ pub mod errors;
 mod general;
 mod load;
 pub mod migrate;
+mod option_use;
 mod parts;
 mod plugin_id;
 pub mod remote;
