@@ -33,6 +33,7 @@ mod variables;
 pub use build::{LoadedPlugin, Plugins};
 pub use effective::Defaults;
 pub use load::{LoadOptions, Loaded, Loader, PluginFilters, Purpose};
+pub use migrate::leave_out;
 pub use parts::Parts;
 pub use secrets::Mask;
 
