@@ -1,6 +1,7 @@
 //! Formats that metrics come in.
 
 pub mod csv;
+pub mod graphite;
 pub mod grok;
 pub mod influx;
 pub mod json;
@@ -14,6 +15,7 @@ use crate::plugin::{Declaration, Parser};
 /// Every parser, sorted by name.
 pub static ALL: &[&Declaration<dyn Parser>] = &[
     &csv::PLUGIN,
+    &graphite::PLUGIN,
     &grok::PLUGIN,
     &influx::PLUGIN,
     &json::PLUGIN,
