@@ -7,6 +7,7 @@ pub mod influx;
 pub mod json;
 pub mod json_v2;
 pub mod logfmt;
+pub mod nagios;
 pub mod prometheus;
 pub mod value;
 
@@ -21,6 +22,7 @@ pub static ALL: &[&Declaration<dyn Parser>] = &[
     &json::PLUGIN,
     &json_v2::PLUGIN,
     &logfmt::PLUGIN,
+    &nagios::PLUGIN,
     &prometheus::PLUGIN,
     &value::PLUGIN,
 ];
