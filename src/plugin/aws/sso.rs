@@ -103,8 +103,8 @@ mod tests {
     #[test]
     fn a_token_lies_under_the_checksum_of_its_session() {
         assert_eq!(
-            SignOn::token_file("/home/a", "corp"),
-            "/home/a/.aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json"
+            SignOn::token_file("/var/a", "corp"),
+            "/var/a/.aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json"
         );
     }
 }
