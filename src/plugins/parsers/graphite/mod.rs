@@ -147,10 +147,9 @@ impl Graphite {
 /// A tag as it is written behind a name; none if Graphite has no such tags.
 fn tag(text: &str) -> Option<(&str, &str)> {
     let (key, value) = text.split_once('=')?;
-    let is_taken = !(key.is_empty() || value.is_empty() || value.contains('='))
-        && !key.contains(['!', '^'])
-        && !value.starts_with('~');
-    is_taken.then_some((key, value))
+    let has_key = !key.is_empty() && !key.contains(['!', '^']);
+    let has_value = !value.is_empty() && !value.contains('=') && !value.starts_with('~');
+    (has_key && has_value).then_some((key, value))
 }
 
 fn timestamp(seconds: f64) -> Option<Timestamp> {
