@@ -67,6 +67,22 @@ fn two_that_write_the_same_are_alike() {
 }
 
 #[test]
+fn outputs_of_the_users_own_are_left_out() {
+    let peer = format!("exec {} \"$@\"\n", env!("CARGO_BIN_EXE_metric-agent"));
+    let config = format!(
+        "{CONSTANT}[[outputs.file]]\n  files = [\"out\"]\n  data_format = \"json\"\n\
+         [outputs.file.tagpass]\n  a = [\"b\"]\n"
+    );
+    let folder = folder(&config, &peer);
+    let ended = compare(&folder).run(LIMIT);
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("\nno differences; "), "{ended:?}");
+    assert!(ended.stderr.contains("is telegraf.conf without its outputs.file"), "{ended:?}");
+    let left = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 2, "nothing is written to any file");
+}
+
+#[test]
 fn differences_are_told_and_end_with_one() {
     let folder = folder(CONSTANT, &writing("m,a=b i=1,f=0.5,s=\"y\",z=1i 1000\\nn x=1i 1000\\n"));
     let ended = compare(&folder).args(["--format", "json"]).run(LIMIT);
@@ -128,9 +144,9 @@ fn a_signal_ends_both_programs() {
 fn what_cannot_be_compared_is_said() {
     for (config, arguments, message) in [
         (
-            "[[inputs.mem]]\n[[outputs.file]]\n",
+            "[[inputs.mem]]\n[outputs]\n  file = [{ files = [\"out\"] }]\n",
             &["--rounds", "1"][..],
-            "the configuration has an [[outputs.file]]",
+            "telegraf.conf has an outputs.file without a header",
         ),
         ("[[inputs.mem]]\n", &["--rounds", "0"], "--rounds 0: expected a number from 1 on"),
         ("[[inputs.mem]]\n", &["--tolerance", "x"], "--tolerance x: expected a number of percent"),

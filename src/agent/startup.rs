@@ -201,10 +201,14 @@ pub(super) fn start_inputs(
                 input.log.info(format_args!("Startup failed: {source}; retrying..."));
                 running.push(input);
             }
-            StartupErrorBehavior::Ignore | StartupErrorBehavior::Probe => log::info!(
-                target: "agent",
-                "Failed to start {name}, shutting down plugin: {source}"
-            ),
+            // Anything else is a fault of the settings or of the machine, which only a person can
+            // mend: Telegraf ends then, too.
+            StartupErrorBehavior::Ignore | StartupErrorBehavior::Probe if source.retryable => {
+                log::info!(
+                    target: "agent",
+                    "Failed to start {name}, shutting down plugin: {source}"
+                );
+            }
             _ => {
                 running.iter_mut().for_each(RunningInput::stop);
                 return Err(StartupError::Start { name, source });

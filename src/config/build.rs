@@ -87,6 +87,8 @@ pub(super) struct Built {
     pub aggregators: Vec<RunningAggregator>,
     pub secret_stores: SecretStores,
     pub loaded: Vec<LoadedPlugin>,
+    /// How many deprecated options are set, by the kind of their plugins, such as `inputs`.
+    pub deprecated_options: BTreeMap<&'static str, usize>,
     /// Options that plugins have taken and do nothing with.
     pub without_effect: Vec<String>,
     pub plugin_levels: HashMap<String, LevelFilter>,
@@ -385,8 +387,15 @@ impl Builder<'_> {
         log: &PluginLog,
     ) -> Option<Box<P>> {
         let declaration = self.declared(section, all)?;
-        match (declaration.build)(&self.context(section, log)) {
-            Ok(plugin) => Some(plugin),
+        let built = (declaration.build)(&self.context(section, log));
+        if built.is_err() {
+            self.report_unknown_options(section, declaration);
+        }
+        match built {
+            Ok(plugin) => {
+                self.count_deprecated_options(section, declaration.deprecated);
+                Some(plugin)
+            }
             Err(BuildError::Settings(errors)) => {
                 self.report_values(section, errors);
                 None

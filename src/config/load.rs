@@ -87,6 +87,8 @@ pub struct Loaded {
     pub files: Vec<String>,
     /// The plugins that were loaded, in their order.
     pub plugins: Vec<LoadedPlugin>,
+    /// How many deprecated options are set, by the kind of their plugins, such as `inputs`.
+    pub deprecated_options: BTreeMap<&'static str, usize>,
     /// The secret stores.
     pub secret_stores: SecretStores,
     /// The global tags, `host` among them.
@@ -166,6 +168,7 @@ impl Loader<'_> {
             aggregators,
             secret_stores,
             loaded,
+            deprecated_options,
             plugin_levels,
             ..
         } = built;
@@ -178,7 +181,15 @@ impl Loader<'_> {
             aggregate_processors,
             outputs,
         };
-        Ok(Loaded { plan, files, plugins: loaded, secret_stores, tags, plugin_levels })
+        Ok(Loaded {
+            plan,
+            files,
+            plugins: loaded,
+            deprecated_options,
+            secret_stores,
+            tags,
+            plugin_levels,
+        })
     }
 
     /// The bytes of one configuration, wherever it lies.

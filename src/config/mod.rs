@@ -15,6 +15,7 @@ pub mod errors;
 mod general;
 mod load;
 pub mod migrate;
+mod option_use;
 mod parts;
 mod plugin_id;
 pub mod remote;
@@ -32,6 +33,7 @@ mod variables;
 pub use build::{LoadedPlugin, Plugins};
 pub use effective::Defaults;
 pub use load::{LoadOptions, Loaded, Loader, PluginFilters, Purpose};
+pub use migrate::leave_out;
 pub use parts::Parts;
 pub use secrets::Mask;
 

@@ -50,6 +50,9 @@ impl Builder<'_> {
         };
         let log = PluginLog::new(format!("secretstores.{name}"));
         let built = (declaration.build)(&self.context(section, &log));
+        if built.is_err() {
+            self.report_unknown_options(section, declaration);
+        }
         match built {
             Ok(store) => match self.built.secret_stores.add(id, store) {
                 Ok(()) => return true,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Counter, Parser, PluginError, Rejection, Serializer, Statistics};
+use super::{Counter, Parser, PluginError, ProgramExit, Rejection, Serializer, Statistics};
 use crate::metric::Metric;
 use crate::system::Clock;
 
@@ -95,6 +95,14 @@ impl Parser for MeasuredParser {
 
     fn part_of_text(&self, text: &[u8]) -> Option<usize> {
         self.parser.part_of_text(text)
+    }
+
+    fn reads_exits(&self) -> bool {
+        self.parser.reads_exits()
+    }
+
+    fn add_exit(&self, exit: &ProgramExit<'_>, metrics: &mut Vec<Metric>) {
+        self.parser.add_exit(exit, metrics);
     }
 }
 

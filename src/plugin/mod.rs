@@ -210,6 +210,26 @@ pub trait Parser: Send {
         let _ = text;
         None
     }
+
+    /// Whether it matters to the parser how the program ended that has written the input; then
+    /// output is parsed also of programs that fail.
+    fn reads_exits(&self) -> bool {
+        false
+    }
+
+    /// Adds how a program ended to the metrics of its output, for parsers to which it matters.
+    fn add_exit(&self, exit: &ProgramExit<'_>, metrics: &mut Vec<Metric>) {
+        let _ = (exit, metrics);
+    }
+}
+
+/// How a program ended whose output is parsed.
+#[derive(Debug, Clone, Copy)]
+pub struct ProgramExit<'e> {
+    /// What it ended with, -1 for a signal; or why it did not run, or not to its end.
+    pub code: Result<i32, &'e str>,
+    /// What it wrote to standard error.
+    pub stderr: &'e [u8],
 }
 
 /// Turns metrics into bytes.

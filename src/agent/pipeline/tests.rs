@@ -21,7 +21,7 @@ use crate::agent::running_processor::RunningProcessor;
 use crate::metric::{Tag, Timestamp, Value};
 use crate::plugin::{
     Accumulator, Aggregator, ConnectError, Input, Output, PluginError, PluginLog, Processor,
-    StartError, Statistics, WriteError,
+    ServiceAccumulator, StartError, Statistics, WriteError,
 };
 use crate::system::{Host, HostRoots, Random, fake::FakeClock};
 
@@ -438,4 +438,44 @@ fn an_output_set_to_ignore_is_left_out() {
     let pipeline = bench.start(Mode::Daemon).unwrap();
     pipeline.stop();
     assert!(bench.written.recv_timeout(LIMIT).is_err(), "the output was dropped");
+}
+
+/// An input that does not start.
+struct Unstartable {
+    retryable: bool,
+}
+
+impl Input for Unstartable {
+    fn start(&mut self, _: ServiceAccumulator) -> Result<(), StartError> {
+        Err(StartError { retryable: self.retryable, source: "no bus".into() })
+    }
+
+    fn gather(&mut self, _: &mut Accumulator<'_>) -> Result<(), PluginError> {
+        panic!("an input that has not started is not gathered")
+    }
+}
+
+fn with_unstartable(retryable: bool) -> Bench {
+    let mut bench = Bench::new(105, counting());
+    let (timing, input) = (Timing::every(SECOND * 10), Unstartable { retryable });
+    let mut input = running("inputs.idle", input, timing, &bench.statistics);
+    input.startup_error_behavior = StartupErrorBehavior::Ignore;
+    bench.plan.inputs.push(input);
+    bench
+}
+
+#[test]
+fn an_input_set_to_ignore_is_left_out_if_it_might_start_later() {
+    let mut bench = with_unstartable(true);
+    let pipeline = bench.start(Mode::Daemon).unwrap();
+    bench.pass(10);
+    assert_eq!(bench.next_batch().first(), Some(&(110, 1)), "the other input runs");
+    drop(pipeline);
+}
+
+#[test]
+fn an_input_set_to_ignore_that_can_never_start_ends_the_start() {
+    let mut bench = with_unstartable(false);
+    let error = bench.start(Mode::Daemon).err().expect("the start fails").to_string();
+    assert!(error.contains("inputs.idle") && error.ends_with("no bus"), "{error}");
 }

@@ -23,7 +23,7 @@ pub(super) enum OutputUse {
 
 /// Logs what was loaded.
 pub(super) fn log_loaded(loaded: &Loaded, outputs: OutputUse, sources: PluginSources) {
-    let Loaded { plugins: loaded, secret_stores, tags, .. } = loaded;
+    let Loaded { plugins: loaded, deprecated_options, secret_stores, tags, .. } = loaded;
     let list = |kind| match sources {
         PluginSources::Listed => format!("{}{}", counted(loaded, kind), source_table(loaded, kind)),
         PluginSources::Unlisted => counted(loaded, kind),
@@ -61,6 +61,12 @@ pub(super) fn log_loaded(loaded: &Loaded, outputs: OutputUse, sources: PluginSou
     }
     let tags: Vec<_> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     log::info!(target: "", "Tags enabled: {}", tags.join(" "));
+    for kind in ["inputs", "aggregators", "processors", "outputs", "secretstores"] {
+        // The first number is that of deprecated plugins; those are gone and refused.
+        if let Some(count @ 1..) = deprecated_options.get(kind) {
+            log::warn!(target: "", "Deprecated {kind}: 0 and {count} options");
+        }
+    }
 }
 
 /// Logs the settings of a daemon.

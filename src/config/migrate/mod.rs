@@ -4,6 +4,7 @@
 //! Telegraf's `config/migration.go` and `migrations`, for what is migrated to what. It writes the
 //! sections that it has changed anew, without their comments; here only the words that change do.
 
+mod leave_out;
 mod options;
 mod plugins;
 mod section;
@@ -14,6 +15,7 @@ use toml::de::DeTable;
 
 use super::text;
 use super::toml::{SyntaxError, parse};
+pub use leave_out::leave_out;
 use options::{OPTIONS, OptionMigration};
 use plugins::{REPLACED, Replaced};
 use section::{Patches, Section};

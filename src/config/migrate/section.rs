@@ -54,6 +54,11 @@ impl<'t> Section<'t> {
         Section { text, table, offset, form }
     }
 
+    /// Whether it is written under a header of its own.
+    pub(super) fn has_header(&self) -> bool {
+        self.form == Form::Headed
+    }
+
     /// The line that the section begins on.
     pub(super) fn line(&self) -> usize {
         memchr::memchr_iter(b'\n', &self.text.as_bytes()[..self.offset]).count() + 1

@@ -56,6 +56,54 @@ fn everything_wrong_in_a_file_is_told_at_once() {
 }
 
 #[test]
+fn a_plugin_that_cannot_be_built_names_its_unknown_options_too() {
+    let errors = check(
+        "[[inputs.probe]]\n\
+         \x20 count = -1\n\
+         \x20 countt = 1\n\
+         \x20 interval = '5s'\n\
+         \x20 lvm = true\n\
+         [[secretstores.vault]]\n\
+         \x20 id = 'x'\n\
+         \x20 count = -1\n\
+         \x20 texts = 'a'\n",
+    );
+    let errors: Vec<_> =
+        errors.iter().map(|error| error.split(" (0.conf").next().unwrap()).collect();
+    let unknown = |plugin: &str, line: usize, option: &str| {
+        format!(
+            "plugin {plugin}: line {line}: configuration specified the fields [\"{option}\"], but \
+             they were not used; this is either a typo or this config option does not exist in \
+             this version"
+        )
+    };
+    assert_eq!(
+        errors,
+        [
+            "error parsing vault, error initializing secret store \"x\": count makes no sense"
+                .to_owned(),
+            unknown("secretstores.vault", 9, "texts"),
+            "could not initialize input inputs.probe: count makes no sense".to_owned(),
+            unknown("inputs.probe", 3, "countt"),
+        ]
+    );
+}
+
+#[test]
+fn a_plugin_that_cannot_be_built_knows_the_options_of_its_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.conf").display().to_string();
+    let text = "[[inputs.tail]]\n  files = ['a']\n  initial_read_offset = 'bogus'\n  data_format = \
+                'csv'\n  csv_header_row_count = 1\n  csv_nosuch = 2\n  json_query = 'x'\n";
+    fs::write(&path, text).unwrap();
+    let sources = Sources { files: vec![path], ..Sources::default() };
+    let errors = with_loader(|loader| loader.load(&sources).err().unwrap()).to_string();
+    assert!(errors.contains("bogus"), "{errors}");
+    assert!(errors.contains("csv_nosuch") && errors.contains("json_query"), "{errors}");
+    assert!(!errors.contains("csv_header_row_count"), "{errors}");
+}
+
+#[test]
 fn errors_of_all_files_are_told() {
     let options = LoadOptions { purpose: Purpose::Check, ..LoadOptions::default() };
     let errors = load(&options, &["x = ", "[[inputs.nosuch]]"]).err().unwrap();

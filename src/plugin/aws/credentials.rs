@@ -2,7 +2,9 @@
 
 use std::io;
 
+use super::program::ask_program;
 use super::services::{ask_container, ask_for_role, ask_for_web_identity, ask_machine};
+use super::sso::{SignOn, ask_portal};
 use super::{AwsSigner, Credentials};
 use crate::http::tls::TlsSettingsError;
 use crate::http::{ClientError, UrlError};
@@ -39,9 +41,33 @@ pub enum AwsError {
     /// A profile names a source that there is none of.
     #[error("unsupported credential_source {0:?}")]
     CredentialSource(String),
-    /// A profile asks for something that this program cannot do.
-    #[error("{0} of profiles is not supported: credentials are keys, roles, or those of a machine")]
-    Unsupported(&'static str),
+    /// A profile asks for a code that only a person can give.
+    #[error(
+        "assume role with MFA enabled: the profile {0} has mfa_serial, and nobody is there to be \
+         asked for a code"
+    )]
+    Mfa(String),
+    /// A profile with single sign-on that lacks something.
+    #[error(
+        "profile {profile:?} is configured to use SSO but is missing required configuration: {missing}"
+    )]
+    SignOnLacks {
+        /// The profile.
+        profile: String,
+        /// The keys that are missing.
+        missing: String,
+    },
+    /// Nobody has signed on, or not for long enough.
+    #[error("{reason}: {file}; sign on with `aws sso login`")]
+    SignOn {
+        /// The file with the token.
+        file: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A program hands out no credentials.
+    #[error("{0}")]
+    Program(String),
     /// There is nowhere left to look.
     #[error("no credentials found, and the machine is not to be asked")]
     Nowhere,
@@ -105,6 +131,10 @@ pub(super) enum Source {
     WebIdentity { role: Role, token_file: String },
     /// Whoever runs the container lends them.
     Container { url: String, token: Secret, token_file: String },
+    /// A program hands them out.
+    Program { command: String },
+    /// They are lent to those who have signed on.
+    SignOn(SignOn),
     /// The machine lends them.
     Machine { url: String },
     /// There are none.
@@ -130,6 +160,8 @@ impl Source {
                 };
                 ask_container(signer, url, &token)
             }
+            Source::Program { command } => ask_program(command, &*signer.clock),
+            Source::SignOn(sign_on) => ask_portal(signer, sign_on),
             Source::Machine { url } => ask_machine(signer, url),
             Source::Nowhere => Err(AwsError::Nowhere),
         }

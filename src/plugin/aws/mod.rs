@@ -6,9 +6,11 @@
 
 mod credentials;
 mod profile;
+mod program;
 mod services;
 mod settled;
 mod sign;
+mod sso;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

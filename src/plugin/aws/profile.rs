@@ -32,7 +32,7 @@ impl Profiles {
             }
             let line = without_comment(line);
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                section = profile_name(name.trim(), naming).map(str::to_owned);
+                section = section_key(name.trim(), naming);
                 if let Some(name) = &section {
                     self.0.entry(name.clone()).or_default();
                 }
@@ -46,10 +46,28 @@ impl Profiles {
         }
     }
 
+    /// The session of a name for signing on, of a file that writes profiles with a prefix.
+    pub(super) fn session(&self, name: &str) -> Option<&Profile> {
+        self.0.get(&session_key(name))
+    }
+
     /// The profile of a name.
     pub(super) fn get(&self, name: &str) -> Option<&Profile> {
         self.0.get(name)
     }
+}
+
+/// Under what a section is kept.
+fn section_key(section: &str, naming: Naming) -> Option<String> {
+    match section.strip_prefix("sso-session").filter(|rest| rest.starts_with([' ', '\t'])) {
+        Some(name) => (naming == Naming::Prefixed).then(|| session_key(name.trim())),
+        None => profile_name(section, naming).map(str::to_owned),
+    }
+}
+
+/// The key of a session, which no profile can have: names do not end with a blank.
+fn session_key(name: &str) -> String {
+    format!("{name} ")
 }
 
 fn profile_name(section: &str, naming: Naming) -> Option<&str> {

@@ -124,11 +124,7 @@ fn ask_sts(
     if role.region.is_empty() {
         return Err(AwsError::NoRegion);
     }
-    let named = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]
-        .iter()
-        .find_map(|name| (signer.variables)(name).filter(|url| !url.is_empty()));
-    let domain = if role.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    let url = named.unwrap_or_else(|| format!("https://sts.{}.{domain}/", role.region));
+    let url = endpoint(signer, "STS", "sts", &role.region);
     let mut request = Request::new("POST", Url::parse(&url)?, body.as_bytes());
     request.headers.set("Content-Type", "application/x-www-form-urlencoded");
     if let Some(credentials) = credentials {
@@ -147,7 +143,16 @@ fn ask_sts(
     })
 }
 
-fn ask(
+/// Where a service is asked: where the environment says, or at its host in a region.
+pub(super) fn endpoint(signer: &AwsSigner, name: &str, host: &str, region: &str) -> String {
+    let variables = [format!("AWS_ENDPOINT_URL_{name}"), "AWS_ENDPOINT_URL".to_owned()];
+    let named =
+        variables.iter().find_map(|name| (signer.variables)(name).filter(|url| !url.is_empty()));
+    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    named.unwrap_or_else(|| format!("https://{host}.{region}.{domain}/"))
+}
+
+pub(super) fn ask(
     signer: &AwsSigner,
     request: &Request<'_>,
     asked: &'static str,
@@ -184,7 +189,7 @@ fn text(response: Response) -> String {
     String::from_utf8_lossy(&response.body).into_owned()
 }
 
-fn time(text: &str) -> Option<Timestamp> {
+pub(super) fn time(text: &str) -> Option<Timestamp> {
     text.trim().parse::<jiff::Timestamp>().ok().map(|at| Timestamp::from_seconds(at.as_second()))
 }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use super::credentials::{AwsError, Role, Source};
 use super::profile::{Naming, Profile, Profiles};
+use super::sso::SignOn;
 use super::{AwsOptions, Credentials};
 use crate::system::Secret;
 
@@ -12,6 +13,10 @@ const MACHINE_METADATA: &str = "http://169.254.169.254";
 
 /// The host of the relative addresses that containers are given.
 const CONTAINER_HOST: &str = "http://169.254.170.2";
+
+/// Any of these in a profile has its credentials come from signing on.
+const SIGN_ON_KEYS: [&str; 5] =
+    ["sso_session", "sso_account_id", "sso_role_name", "sso_region", "sso_start_url"];
 
 /// How many profiles may lead on to each other.
 const MOST_PROFILES: usize = 16;
@@ -168,7 +173,7 @@ impl Surroundings<'_> {
             return Ok(Source::WebIdentity { role, token_file: token_file.to_owned() });
         }
         if get("mfa_serial").is_some() && role.is_some() {
-            return Err(AwsError::Unsupported("mfa_serial"));
+            return Err(AwsError::Mfa(name.to_owned()));
         }
         let source = match get("source_profile") {
             Some(other) if role.is_some() && other != name => {
@@ -177,7 +182,7 @@ impl Surroundings<'_> {
                 }
                 self.profile_source(profiles, other, depth + 1)?
             }
-            _ => self.own_source(profile)?,
+            _ => self.own_source(profiles, name, profile)?,
         };
         Ok(match role {
             Some(role) => Source::Role { role, source: Box::new(source) },
@@ -186,7 +191,12 @@ impl Surroundings<'_> {
     }
 
     /// Where credentials come from before a profile takes on its role.
-    fn own_source(&self, profile: &Profile) -> Result<Source, AwsError> {
+    fn own_source(
+        &self,
+        profiles: &Profiles,
+        name: &str,
+        profile: &Profile,
+    ) -> Result<Source, AwsError> {
         let get = |key| value(profile, key);
         if let (Some(access_key), Some(secret_key)) =
             (get("aws_access_key_id"), get("aws_secret_access_key"))
@@ -210,16 +220,49 @@ impl Surroundings<'_> {
             Some("EcsContainer") => return self.container().ok_or(AwsError::NoContainer),
             Some(other) => return Err(AwsError::CredentialSource(other.to_owned())),
         }
-        for (key, what) in [
-            ("sso_session", "single sign-on"),
-            ("sso_account_id", "single sign-on"),
-            ("credential_process", "credential_process"),
-        ] {
-            if get(key).is_some() {
-                return Err(AwsError::Unsupported(what));
-            }
+        if SIGN_ON_KEYS.iter().any(|key| get(key).is_some()) {
+            return self.sign_on(profiles, name, profile).map(Source::SignOn);
+        }
+        if let Some(command) = get("credential_process") {
+            return Ok(Source::Program { command: command.to_owned() });
         }
         Ok(self.container().unwrap_or_else(|| self.machine()))
+    }
+
+    /// What a profile signs on for; where is said by a session or, in older ones, by itself.
+    fn sign_on(
+        &self,
+        profiles: &Profiles,
+        name: &str,
+        profile: &Profile,
+    ) -> Result<SignOn, AwsError> {
+        let session_name = value(profile, "sso_session");
+        let empty = Profile::new();
+        let session = match session_name {
+            Some(session) => profiles.session(session).unwrap_or(&empty),
+            None => profile,
+        };
+        let found = [
+            ("sso_account_id", value(profile, "sso_account_id")),
+            ("sso_role_name", value(profile, "sso_role_name")),
+            ("sso_region", value(session, "sso_region")),
+            ("sso_start_url", value(session, "sso_start_url")),
+        ];
+        let [Some(account), Some(role), Some(region), Some(start_url)] =
+            found.map(|(_, value)| value)
+        else {
+            let missing = found.iter().filter(|(_, value)| value.is_none());
+            let missing: Vec<_> = missing.map(|(key, _)| *key).collect();
+            let (profile, missing) = (name.to_owned(), missing.join(", "));
+            return Err(AwsError::SignOnLacks { profile, missing });
+        };
+        let home = self.set("HOME").unwrap_or_default();
+        Ok(SignOn {
+            account: account.to_owned(),
+            role: role.to_owned(),
+            region: region.to_owned(),
+            token_file: SignOn::token_file(&home, session_name.unwrap_or(start_url)),
+        })
     }
 
     fn container(&self) -> Option<Source> {

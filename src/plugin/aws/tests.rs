@@ -55,7 +55,10 @@ fn files() -> (tempfile::TempDir, String) {
     let config = "[default]\nregion = home-1\n[profile team]\nregion = team-1\n\
                   [profile lent]\nrole_arn = arn:lent\nsource_profile = team\nexternal_id = e\n\
                   [profile lost]\nrole_arn = arn:lost\nsource_profile = nobody\n\
-                  [profile sso]\nsso_session = s\n[profile round]\nrole_arn = x\n\
+                  [profile sso]\nsso_session = s\nsso_account_id = 12\n\
+                  [profile coded]\nrole_arn = x\nmfa_serial = y\n\
+                  [profile told]\ncredential_process = echo '{\"Version\":1,\
+                  \"AccessKeyId\":\"TOLD\",\"SecretAccessKey\":\"s\"}'\n[profile round]\nrole_arn = x\n\
                   source_profile = round2\n[profile round2]\nrole_arn = x\nsource_profile = round\n";
     std::fs::write(folder.join("config"), config).unwrap();
     let credentials = "[default]\naws_access_key_id = HOME\naws_secret_access_key = s\n\
@@ -170,6 +173,51 @@ fn a_token_of_somebody_else_gets_a_role_without_a_signature() {
 }
 
 #[test]
+fn a_program_of_a_profile_is_run() {
+    let (_home, path) = files();
+    let told = signer(&options(|o| o.profile = "told".into()), &[("HOME", &path)]).0.unwrap();
+    assert_eq!(signed(&told).unwrap().0, "TOLD");
+}
+
+#[test]
+fn those_who_have_signed_on_are_lent_roles_until_their_session_ends() {
+    let lent = "{\"roleCredentials\":{\"accessKeyId\":\"LENT\",\"secretAccessKey\":\"s\",\
+                \"sessionToken\":\"t\",\"expiration\":1440941760000}}";
+    let portal = Recorder::start(move |_| ServerResponse::with_body(200, "text/plain", lent));
+    let home = tempfile::tempdir().unwrap();
+    let cache = home.path().join(".aws/sso/cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    let config = "[sso-session corp]\nsso_region = eu-1\nsso_start_url = https://start\n\
+                  [profile new]\nsso_session = corp\nsso_account_id = 12\nsso_role_name = a b\n\
+                  [profile old]\nsso_start_url = https://start\nsso_region = eu-1\n\
+                  sso_account_id = 12\nsso_role_name = a b\n";
+    std::fs::write(home.path().join(".aws/config"), config).unwrap();
+    let home = home.path().to_str().unwrap();
+    let variables = [("HOME", home), ("AWS_ENDPOINT_URL_SSO", portal.url.as_str())];
+    for (profile, key) in [("new", "corp"), ("old", "https://start")] {
+        let options = options(|o| o.profile = profile.into());
+        let (signer, clock) = signer(&options, &variables);
+        let signer = signer.unwrap();
+        let token_file = sso::SignOn::token_file(home, key);
+        let error = signed(&signer).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("open {token_file}: no such file")), "{error}");
+        let token = "{\"accessToken\":\"bearer\",\"expiresAt\":\"2015-08-30T13:00:00Z\"}";
+        std::fs::write(&token_file, token).unwrap();
+        for _ in 0..2 {
+            assert_eq!(signed(&signer).unwrap(), ("LENT".into(), String::new(), "t".into()));
+        }
+        let requests = portal.take();
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0].line(), "GET /federation/credentials?account_id=12&role_name=a b");
+        assert_eq!(requests[0].headers.get("X-Amz-Sso_bearer_token"), Some("bearer"));
+        // The credentials end after an hour, the session before that.
+        clock.advance(Duration::from_secs(3600));
+        let error = signed(&signer).unwrap_err().to_string();
+        assert!(error.starts_with("the SSO session has expired"), "{error}");
+    }
+}
+
+#[test]
 fn containers_and_machines_lend_credentials() {
     let answer = |request: &Recorded| {
         let body = match request.line().as_str() {
@@ -207,7 +255,12 @@ fn what_cannot_work_is_told() {
         (named("nobody"), "failed to get shared config profile, nobody"),
         (named("lost"), "failed to get shared config profile, nobody"),
         (named("round"), "failed to get shared config profile, round"),
-        (named("sso"), "single sign-on of profiles is not supported"),
+        (
+            named("sso"),
+            "profile \"sso\" is configured to use SSO but is missing required configuration: \
+             sso_role_name, sso_region, sso_start_url",
+        ),
+        (named("coded"), "assume role with MFA enabled: the profile coded has mfa_serial"),
         (options(|o| o.access_key = "a".into()), "static credentials are empty"),
     ] {
         let error = signer(&options, &[("HOME", &path)]).0.err().unwrap().to_string();

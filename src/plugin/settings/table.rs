@@ -280,7 +280,7 @@ impl Entry {
 
 impl Value {
     /// The tables that it is or holds.
-    fn tables(&self) -> impl Iterator<Item = &Table> {
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
         let values = match &self.data {
             Data::Array(values) => values.as_slice(),
             _ => std::slice::from_ref(self),

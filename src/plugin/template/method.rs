@@ -3,10 +3,12 @@
 //! # References
 //! Telegraf's `metric.go`; Go's package `time`.
 
+use std::collections::BTreeMap;
+
 use super::data::{Data, Dict};
 use super::error::Reason;
 use super::print::shown;
-use crate::metric::{Metric, ValueType};
+use crate::metric::{Field, Metric, Tag, ValueType};
 use crate::plugin::TimeLayout;
 
 /// The field, entry or method called `name` of a value.
@@ -83,6 +85,14 @@ fn of_metric<'a>(metric: &'a Metric, call: &Method<'_, 'a>) -> Result<Option<Dat
         "Field" => Ok(Some(metric.field(call.key()?).map_or(Data::Nil, Data::field))),
         "Tags" => call.with(|| Data::Dict(Dict::Tags(metric))),
         "Fields" => call.with(|| Data::Dict(Dict::Fields(metric))),
+        "TagList" => call.with(|| {
+            let pair = |tag: &'a Tag| pair(&tag.key, Data::text(tag.value.as_str()));
+            Data::list(metric.tags().iter().map(pair).collect())
+        }),
+        "FieldList" => call.with(|| {
+            let pair = |field: &'a Field| pair(&field.key, Data::field(&field.value));
+            Data::list(metric.fields().iter().map(pair).collect())
+        }),
         "Time" => call.with(|| Data::timestamp(metric.time)),
         "String" => call.with(|| Data::text(shown(&Data::Metric(metric)))),
         "HasTag" => Ok(Some(Data::Boolean(metric.tag(call.key()?).is_some()))),
@@ -98,6 +108,12 @@ fn of_metric<'a>(metric: &'a Metric, call: &Method<'_, 'a>) -> Result<Option<Dat
         }),
         _ => Ok(None),
     }
+}
+
+/// An element of a list of tags or fields.
+fn pair<'a>(key: &str, value: Data<'a>) -> Data<'a> {
+    let key = ("Key".to_owned(), Data::text(key.to_owned()));
+    Data::dict(BTreeMap::from([key, ("Value".to_owned(), value)]))
 }
 
 fn of_time<'a>(time: &jiff::Zoned, call: &Method<'_, 'a>) -> Result<Option<Data<'a>>, Reason> {

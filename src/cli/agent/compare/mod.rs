@@ -4,12 +4,14 @@
 //! Both get the user's files as they are. A last configuration comes through standard input and
 //! replaces what would get in the way: it aligns the rounds, lets both log to standard error, keeps
 //! them off the state file, and has them write to standard output; `--output-filter` takes all
-//! other outputs away, so that nothing is sent anywhere.
+//! other outputs away, so that nothing is sent anywhere. Of a file with outputs of the same kind
+//! both get a copy in which these have another name.
 
 mod difference;
 mod peer;
 mod readings;
 mod report;
+mod stand_in;
 mod tags;
 mod values;
 
@@ -24,12 +26,12 @@ use super::{CliError, list};
 use crate::cli::flags::Parsed;
 use crate::plugin::glob::Glob;
 use crate::plugin::settings::{format_duration, parse_duration};
-use crate::system::{Clock, Waited};
+use crate::system::{Clock, ErrorWords, Waited};
 use difference::Rules;
 use peer::{Launch, Peer, PeerError};
 use report::Report;
 
-/// The output through which both write; nothing in the user's files may ask for it.
+/// The output through which both write; those in the user's files are left out.
 const OUTPUT: &str = "file";
 
 /// How long a program may take to start.
@@ -50,10 +52,12 @@ pub(super) enum CompareError {
     #[error(transparent)]
     Peer(PeerError),
     #[error(
-        "the configuration has an [[outputs.{OUTPUT}]], through which the comparison reads what \
-         the programs write; leave the file that holds it out by naming the others with --config"
+        "{file} has an outputs.{OUTPUT} without a header [[outputs.{OUTPUT}]]; the comparison reads \
+         through one of its own what the programs write, and cannot leave this one out"
     )]
-    OutputInUse,
+    OutputInUse { file: String },
+    #[error("making a copy of {file} without its outputs failed: {}", ErrorWords(.source))]
+    StandIn { file: String, source: std::io::Error },
     #[error("finding this program's own file failed: {0}")]
     OwnProgram(std::io::Error),
     #[error("told to stop before the comparison had come to its end")]
@@ -87,11 +91,9 @@ struct Settings {
 pub(super) fn run(parsed: &Parsed, look: &Look<'_>) -> Result<(), CliError> {
     let settings = settings(parsed)?;
     let parts = look.parts()?;
-    if parts.has_plugin("outputs", OUTPUT) {
-        return Err(CompareError::OutputInUse.into());
-    }
+    let (files, _stand_ins) = stand_in::files(&parts)?;
     let own = std::env::current_exe().map_err(CompareError::OwnProgram)?;
-    let flags = flags(parsed, parts.files());
+    let flags = flags(parsed, &files);
     let mask = Arc::new(parts.mask());
     let launch = |program: PathBuf| Launch {
         program,

@@ -98,6 +98,27 @@ pub enum CommandError {
 }
 
 impl Config {
+    /// Warns of commands that are single texts, as Telegraf does, which will not take them for good.
+    pub(super) fn log_lines(&self, commands: &[Vec<String>]) {
+        // The older option comes last, and is a text always.
+        let lines = self.commands.iter().map(|command| match command {
+            Command::Line(line) => Some(line.as_str()),
+            Command::Words(_) => None,
+        });
+        let lines = lines.chain([Some(self.command.as_str())]);
+        for (words, line) in commands.iter().zip(lines) {
+            let Some(line) = line else { continue };
+            let words: Vec<_> = words.iter().map(|word| Quoted::new(word).to_string()).collect();
+            log::warn!(
+                target: "",
+                "DeprecationWarning: Value \"{line}\" for option \"command\" of plugin \
+                 \"inputs.exec\" deprecated since version 1.39.0 and will be removed in 1.45.0: Use \
+                 array syntax instead: [{}]",
+                words.join(",")
+            );
+        }
+    }
+
     /// The commands as words, each at least one.
     pub(super) fn commands_as_words(&self) -> Result<Vec<Vec<String>>, CommandError> {
         let older = (!self.command.is_empty()).then(|| Command::Line(self.command.clone()));

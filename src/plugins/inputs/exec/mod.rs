@@ -7,6 +7,7 @@ mod config;
 mod run;
 mod words;
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::thread;
 
@@ -15,7 +16,7 @@ use crossbeam_channel::{Sender, unbounded};
 use crate::metric::Metric;
 use crate::plugin::{
     Accumulator, Build, BuildError, Context, Declaration, Input, Parser, PluginError, PluginLog,
-    Quoted,
+    ProgramExit, Quoted,
 };
 use crate::system::{Glob, System};
 
@@ -34,8 +35,10 @@ pub static PLUGIN: Declaration<dyn Input> =
 impl Build<dyn Input> for Config {
     fn build(self, context: &Context<'_>) -> Result<Box<dyn Input>, BuildError> {
         let parser = context.parser("json")?;
+        let commands = self.commands_as_words().map_err(BuildError::invalid)?;
+        self.log_lines(&commands);
         let runner = Runner {
-            commands: self.commands_as_words().map_err(BuildError::invalid)?,
+            commands,
             variables: self.variables(),
             config: self,
             system: context.system.clone(),
@@ -155,19 +158,39 @@ impl Runner {
         }
     }
 
-    /// The output to parse, or why there is none.
-    fn output_of(&self, command: &[String], ran: Ran) -> Result<Vec<u8>, ExecError> {
-        if let Err(source) = ran.result
-            && !self.config.ignore_error
-        {
-            let stderr = if self.log.is_debug() { ran.stderr } else { first_line(ran.stderr) };
-            let stderr = String::from_utf8_lossy(&stderr).into_owned();
-            return Err(ExecError::Run { command: command.join(" "), stderr, source });
+    /// Says why there is no output to parse, if a command has failed.
+    fn check(&self, command: &[String], ran: &mut Ran) -> Result<(), ExecError> {
+        if self.config.ignore_error {
+            return Ok(());
         }
-        if self.config.log_stderr {
-            self.log_lines(&ran.stderr);
+        std::mem::replace(&mut ran.result, Ok(())).map_err(|source| {
+            let stderr = String::from_utf8_lossy(&self.shown(&ran.stderr)).into_owned();
+            ExecError::Run { command: command.join(" "), stderr, source }
+        })
+    }
+
+    /// What is shown of what a failed command wrote to standard error.
+    fn shown<'s>(&self, stderr: &'s [u8]) -> Cow<'s, [u8]> {
+        match self.log.is_debug() {
+            true => Cow::Borrowed(stderr),
+            false => Cow::Owned(first_line(stderr.to_vec())),
         }
-        Ok(ran.stdout)
+    }
+
+    /// Adds how a command has ended to the metrics of its output.
+    fn add_exit(&self, ran: &Ran, parser: &dyn Parser, metrics: &mut Vec<Metric>) {
+        let reason;
+        let code = match &ran.result {
+            Ok(()) => Ok(0),
+            Err(RunError::Exit(code)) => Ok(*code),
+            // As the original numbers it.
+            Err(RunError::Signal { .. }) => Ok(-1),
+            Err(error) => {
+                reason = error.to_string();
+                Err(reason.as_str())
+            }
+        };
+        parser.add_exit(&ProgramExit { code, stderr: &self.shown(&ran.stderr) }, metrics);
     }
 
     fn tell_of_no_metrics(&self, command: &[String]) {
@@ -220,20 +243,29 @@ impl Input for Exec {
             drop(ended);
             // Each output is parsed as soon as it is there: metrics without a time of their own
             // get that of the parsing, and one slow command must not delay all others.
-            for (command, ran) in receiver {
-                let gathered = runner.output_of(command, ran).and_then(|output| {
+            for (command, mut ran) in receiver {
+                let mut gather = || {
+                    if !parser.reads_exits() {
+                        runner.check(command, &mut ran)?;
+                    }
+                    if runner.config.log_stderr {
+                        runner.log_lines(&ran.stderr);
+                    }
                     if *memory == ParserMemory::OneOutput {
                         parser.reset();
                     }
-                    let metrics = parse(&mut **parser, command, &output)?;
+                    let mut metrics = parse(&mut **parser, command, &ran.stdout)?;
                     if metrics.is_empty() && !*has_told_of_no_metrics {
                         *has_told_of_no_metrics = true;
                         runner.tell_of_no_metrics(command);
                     }
+                    if parser.reads_exits() {
+                        runner.add_exit(&ran, &**parser, &mut metrics);
+                    }
                     metrics.into_iter().for_each(|metric| accumulator.add(metric));
-                    Ok(())
-                });
-                if let Err(error) = gathered {
+                    Ok::<_, ExecError>(())
+                };
+                if let Err(error) = gather() {
                     accumulator.report(error);
                 }
             }

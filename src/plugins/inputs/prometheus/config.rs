@@ -18,6 +18,7 @@ const ACCEPT: &str = "application/vnd.google.protobuf;proto=io.prometheus.client
                       encoding=delimited;q=0.7,text/plain;version=0.0.4;q=0.3";
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const BINARY: &str =
     "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
@@ -123,12 +124,11 @@ impl Config {
             // The other two written forms are read like the text format, as in the original.
             "text" | "protobuf-compact" | "protobuf-text" => Ok(Some(TEXT)),
             "protobuf-delimiter" => Ok(Some(BINARY)),
-            other @ ("openmetrics-text" | "openmetrics-protobuf") => {
-                Err(BuildError::invalid(format!(
-                    "content_type_override {other:?} is not supported: only \"text\" and those \
-                     with \"protobuf\" are understood"
-                )))
-            }
+            "openmetrics-text" => Ok(Some(OPENMETRICS)),
+            other @ "openmetrics-protobuf" => Err(BuildError::invalid(format!(
+                "content_type_override {other:?} is not supported: of OpenMetrics only the text is \
+                 understood"
+            ))),
             other => Err(BuildError::invalid(format!(
                 "invalid 'content_type_override' setting {other:?}"
             ))),

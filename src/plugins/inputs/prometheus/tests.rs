@@ -172,8 +172,8 @@ fn what_is_not_there_is_refused() {
         ("kubernetes_field_selector = 'a=b'", "the field selector \"a\" is not supported"),
         ("content_type_override = 'html'", "invalid 'content_type_override' setting \"html\""),
         (
-            "content_type_override = 'openmetrics-text'",
-            "content_type_override \"openmetrics-text\" is",
+            "content_type_override = 'openmetrics-protobuf'",
+            "content_type_override \"openmetrics-protobuf\" is",
         ),
     ] {
         let error = build(text, &Statistics::default()).err().unwrap().to_string();

@@ -37,6 +37,8 @@ struct Bench {
     /// Events and service checks.
     direct: Arc<Delivered>,
     address: String,
+    /// How many bytes have been sent in packets; the input counts all that ever came.
+    n_bytes_sent: usize,
 }
 
 fn option(data: Data) -> Value {
@@ -76,16 +78,17 @@ impl Bench {
         let (log, clock) = (PluginLog::new("inputs.statsd"), System::real().clock);
         let accumulator = ServiceAccumulator::new(direct.clone(), clock, Duration::ZERO, log);
         input.start(accumulator).unwrap();
-        Bench { input, statistics, direct, address }
+        Bench { input, statistics, direct, address, n_bytes_sent: 0 }
     }
 
     /// Sends packets and waits until they have been taken.
-    fn send(&self, packets: &[&str]) {
+    fn send(&mut self, packets: &[&str]) {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         for packet in packets {
             socket.send_to(packet.as_bytes(), &self.address).unwrap();
         }
-        self.wait_for("udp_bytes_received", packets.iter().map(|packet| packet.len()).sum());
+        self.n_bytes_sent += packets.iter().map(|packet| packet.len()).sum::<usize>();
+        self.wait_for("udp_bytes_received", self.n_bytes_sent);
     }
 
     fn wait_for(&self, field: &'static str, count: usize) {

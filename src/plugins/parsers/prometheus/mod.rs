@@ -1,13 +1,16 @@
-//! Parses the formats of Prometheus: text, and the binary one where it is said that it is that.
+//! Parses the formats of Prometheus: text, and the binary one and OpenMetrics where it is said that
+//! it is that.
 //!
 //! # References
-//! Telegraf's `prometheus` parser for the metrics; the exposition formats of Prometheus and its Go
+//! Telegraf's `prometheus` and `openmetrics` parsers for the metrics; the exposition formats of Prometheus and its Go
 //! library `expfmt` for the text.
 
 mod cursor;
 mod families;
 mod fault;
 mod lines;
+mod openmetrics;
+mod openmetrics_metrics;
 mod protobuf;
 
 use std::sync::Arc;
@@ -23,6 +26,7 @@ use crate::system::Clock;
 
 use families::{Distribution, Family, Labels, Measured, Series};
 pub use fault::{Fault, TextError};
+pub use openmetrics::OpenMetricsError;
 pub use protobuf::ProtobufError;
 
 /// The parser as the table lists it.
@@ -86,6 +90,9 @@ pub enum DecodeError {
     /// It is none of the binary format.
     #[error("decoding response failed: {0}")]
     Binary(#[from] ProtobufError),
+    /// It is no text of OpenMetrics.
+    #[error(transparent)]
+    OpenMetrics(#[from] OpenMetricsError),
 }
 
 /// How the input is written.
@@ -93,6 +100,7 @@ pub enum DecodeError {
 enum Encoding {
     Text,
     Binary,
+    OpenMetrics,
 }
 
 /// A parser of the formats.
@@ -107,15 +115,27 @@ struct Prometheus {
 impl Parser for Prometheus {
     fn parse(&mut self, input: &[u8]) -> Result<Vec<Metric>, PluginError> {
         let text;
+        let now = self.clock.now();
         let families = match self.encoding {
             Encoding::Text => {
                 text = String::from_utf8_lossy(input);
                 lines::read(&text).map_err(DecodeError::from)?
             }
             Encoding::Binary => protobuf::read(input).map_err(DecodeError::from)?,
+            Encoding::OpenMetrics => {
+                text = String::from_utf8_lossy(input);
+                let mut metrics = Vec::new();
+                for family in &openmetrics::read(&text).map_err(DecodeError::from)? {
+                    let time = |told: Option<Timestamp>| match self.times {
+                        Times::OfData => told.unwrap_or(now),
+                        Times::OfParsing => now,
+                    };
+                    openmetrics_metrics::add(family, self.form, time, &mut metrics);
+                }
+                return Ok(metrics);
+            }
         };
         let mut metrics = Vec::with_capacity(families.iter().map(|f| f.series.len()).sum());
-        let now = self.clock.now();
         for family in &families {
             for series in &family.series {
                 let time = match (self.times, series.time_ms) {
@@ -150,6 +170,10 @@ impl Parser for Prometheus {
                 }
                 // Written as text it is read like the text format, as in the original.
                 is_family
+            }
+            "application/openmetrics-text" => {
+                self.encoding = Encoding::OpenMetrics;
+                true
             }
             _ => false,
         };

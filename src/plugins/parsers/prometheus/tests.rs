@@ -159,3 +159,74 @@ proptest! {
         }
     }
 }
+
+const OPENMETRICS: &str = "\
+# TYPE fails counter
+# HELP fails help
+fails_total{a=\"b\"} 8 123 # {a=\"b\"} 0.5
+# TYPE wait_seconds gaugehistogram
+# UNIT wait_seconds seconds
+wait_seconds_bucket{v=\"GET\",le=\"0.5\"} 3
+wait_seconds_bucket{v=\"GET\",le=\"1e+06\"} 4
+wait_seconds_gsum{v=\"GET\"} 2.5
+wait_seconds_gcount{v=\"GET\"} 4
+# TYPE version info
+version_info{os=\"x\",none=\"\"} 1
+# TYPE door stateset
+door{at=\"home\",door=\"is open\"} 1
+door{at=\"home\",door=\"shut\"} 0
+# TYPE took summary
+took{quantile=\"0.5\"} 7
+took{quantile=\"0.9\"} NaN
+took_created 1705509488.5
+took_sum 9
+took_count 2
+# TYPE load unknown
+load{p=\"1\"} 1.5
+load{p=\"2\"} NaN
+# EOF
+";
+
+fn of_openmetrics(options: &str) -> Vec<String> {
+    let mut parser = parser(&PLUGIN, options).unwrap();
+    parser.set_content_type("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    lines(&parser.parse(OPENMETRICS.as_bytes()).unwrap())
+}
+
+#[test]
+fn openmetrics_has_a_metric_for_each_series_in_version_one() {
+    assert_eq!(
+        of_openmetrics("prometheus_metric_version = 1"),
+        [
+            "fails,a=b counter=8 123000000000",
+            "wait_seconds,unit=seconds,v=GET count=4,sum=2.5,0.5=3,1e+06=4 42000000000",
+            "version,os=x info=1u 42000000000",
+            "door,at=home is_open=true,shut=false 42000000000",
+            "took count=2,sum=9,created=1705509488.5,0.5=7 42000000000",
+            "load,p=1 value=1.5 42000000000",
+        ]
+    );
+}
+
+#[test]
+fn openmetrics_has_a_field_for_each_series_in_version_two() {
+    assert_eq!(
+        of_openmetrics(""),
+        [
+            "openmetric,a=b fails=8 123000000000",
+            "openmetric,unit=seconds,v=GET wait_seconds_count=4,wait_seconds_sum=2.5 42000000000",
+            "openmetric,le=0.5,unit=seconds,v=GET wait_seconds_bucket=3 42000000000",
+            "openmetric,le=1e+06,unit=seconds,v=GET wait_seconds_bucket=4 42000000000",
+            "openmetric,le=+Inf,unit=seconds,v=GET wait_seconds_bucket=4 42000000000",
+            "openmetric,os=x version_info=1u 42000000000",
+            "openmetric,at=home door_is_open=true 42000000000",
+            "openmetric,at=home door_shut=false 42000000000",
+            "openmetric took_count=2,took_sum=9,took_created=1705509488.5 42000000000",
+            "openmetric,quantile=0.5 took=7 42000000000",
+            "\"openmetric,quantile=0.9\": no serializable fields",
+            "openmetric,p=1 load=1.5 42000000000",
+        ]
+    );
+    let lines = of_openmetrics("prometheus_ignore_timestamp = true");
+    assert_eq!(lines[0], "openmetric,a=b fails=8 42000000000");
+}

@@ -6,6 +6,7 @@ use std::io;
 
 use super::records::{RecordError, Records};
 use crate::metric::Tag;
+use crate::system::ErrorWords;
 
 /// How a file of a table is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl Format {
 /// Why a file is no table.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TableError {
-    #[error("loading {file:?} failed: {source}")]
+    #[error("loading {file:?} failed: open {file}: {}", ErrorWords(.source))]
     Read { file: String, source: io::Error },
     #[error("parsing {file:?} failed: {source}")]
     Json { file: String, source: serde_json::Error },
