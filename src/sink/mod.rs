@@ -9,6 +9,7 @@ pub mod lock;
 mod output;
 pub mod positions;
 pub mod progress;
+pub mod replay;
 pub mod rows;
 pub mod settings;
 mod stuck;
