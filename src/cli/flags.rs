@@ -70,6 +70,17 @@ pub struct Word {
     pub help: &'static str,
 }
 
+/// What a program takes beside flags.
+#[derive(Debug, Clone, Copy)]
+pub enum Words {
+    /// Nothing.
+    None,
+    /// The words of one of these commands.
+    Commands(&'static [Word]),
+    /// Files, at least one.
+    Files,
+}
+
 /// A program's command line.
 #[derive(Debug, Clone, Copy)]
 pub struct Program {
@@ -77,8 +88,8 @@ pub struct Program {
     pub name: &'static str,
     /// What it is, in a sentence.
     pub about: &'static str,
-    /// Commands; a program without any takes no words.
-    pub words: &'static [Word],
+    /// What may stand beside the flags.
+    pub words: Words,
     /// Flags in the order of the help.
     pub flags: &'static [Flag],
     /// What stands below the flags in the help: examples, exit codes.
@@ -196,24 +207,26 @@ impl Program {
                     .help("Show this help"),
             )
             .after_help(self.after_help);
-        if !self.words.is_empty() {
-            command = command
+        let words = Arg::new(WORDS).hide(true).value_parser(value_parser!(String));
+        command = match self.words {
+            Words::None => command,
+            Words::Commands(commands) => command
                 .override_usage(format!("{} [FLAGS] [COMMAND]", self.name))
-                .before_help(self.words_help())
-                .arg(Arg::new(WORDS).num_args(0..).hide(true).value_parser(value_parser!(String)));
-        }
+                .before_help(commands_help(commands))
+                .arg(words.num_args(0..)),
+            Words::Files => command
+                .override_usage(format!("{} [FLAGS] FILE…", self.name))
+                .arg(words.num_args(1..).value_name("FILE").required(true)),
+        };
         command.args(self.flags.iter().map(argument))
     }
+}
 
-    fn words_help(&self) -> StyledStr {
-        let width = self.words.iter().map(|word| word.usage.len()).max().unwrap_or(0);
-        let lines: Vec<_> = self
-            .words
-            .iter()
-            .map(|word| format!("  {:width$}  {}", word.usage, word.help))
-            .collect();
-        format!("Commands:\n{}", lines.join("\n")).into()
-    }
+fn commands_help(commands: &[Word]) -> StyledStr {
+    let width = commands.iter().map(|word| word.usage.len()).max().unwrap_or(0);
+    let lines: Vec<_> =
+        commands.iter().map(|word| format!("  {:width$}  {}", word.usage, word.help)).collect();
+    format!("Commands:\n{}", lines.join("\n")).into()
 }
 
 fn argument(flag: &'static Flag) -> Arg {
@@ -256,6 +269,9 @@ fn argument(flag: &'static Flag) -> Arg {
 
 /// The error in the words of Go's `flag`, where it has any.
 fn go_words(error: &clap::Error) -> Option<String> {
+    if error.kind() == ErrorKind::MissingRequiredArgument {
+        return Some("no file is named".to_owned());
+    }
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
         _ => None,
@@ -296,7 +312,7 @@ fn switch_parser() -> ValueParser {
 }
 
 impl Parsed {
-    /// The words that name a command and its arguments.
+    /// The words that name a command and its arguments, or the files.
     pub fn words(&self) -> Vec<&str> {
         match self.matches.try_get_many::<String>(WORDS) {
             Ok(Some(words)) => words.map(String::as_str).collect(),
@@ -332,7 +348,7 @@ mod tests {
     const PROGRAM: Program = Program {
         name: "prog",
         about: "Does things.",
-        words: &[Word { usage: "config check", help: "Check it" }],
+        words: Words::Commands(&[Word { usage: "config check", help: "Check it" }]),
         flags: &[
             Flag {
                 name: "config",
@@ -399,6 +415,16 @@ mod tests {
         assert!(!parse(&[]).unwrap().is_on("test"));
         let parsed = parse(&["--test", "config"]).unwrap();
         assert_eq!((parsed.is_on("test"), parsed.words()), (true, vec!["config"]));
+    }
+
+    #[test]
+    fn a_program_for_files_wants_one_at_least() {
+        let program = Program { words: Words::Files, ..PROGRAM };
+        let parse = |arguments: &[&str]| program.parse(arguments.iter().map(OsString::from));
+        assert_eq!(parse(&["a", "--test", "b"]).unwrap().words(), ["a", "b"]);
+        let Err(Stop::Wrong { message, usage }) = parse(&["--test"]) else { panic!("taken") };
+        assert_eq!(message, "no file is named");
+        assert!(usage.contains("prog [FLAGS] FILE…"), "{usage}");
     }
 
     #[test]

@@ -9,10 +9,10 @@ pub struct Record<'a> {
     pub topic: &'a str,
     /// The key, by which the partition is chosen; without one it is chosen by chance.
     pub key: Option<&'a [u8]>,
-    /// The value.
-    pub value: &'a [u8],
-    /// The headers, in this order.
-    pub headers: Vec<(&'a str, &'a [u8])>,
+    /// The value; none marks the key as deleted in a compacted topic.
+    pub value: Option<&'a [u8]>,
+    /// The headers, in this order; a header may have no value.
+    pub headers: Vec<(&'a str, Option<&'a [u8]>)>,
     /// The time in milliseconds since 1970, above zero; the time of sending if absent.
     pub timestamp_ms: Option<i64>,
 }

@@ -1,6 +1,7 @@
 //! metric-sink: consumer threads of one group, each appending what it reads to its own file.
 
 mod consumer;
+pub mod dead_letters;
 mod error;
 pub mod file;
 mod last_commits;
@@ -8,6 +9,8 @@ pub mod lock;
 mod output;
 pub mod positions;
 pub mod progress;
+pub mod replay;
+pub mod rows;
 pub mod settings;
 mod stuck;
 

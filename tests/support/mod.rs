@@ -8,5 +8,5 @@ mod wait;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use program::{Ended, Program, Running};
-pub(crate) use topic::Topic;
+pub(crate) use topic::{Record, Topic};
 pub(crate) use wait::wait_for;

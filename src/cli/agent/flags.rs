@@ -3,7 +3,7 @@
 //! # References
 //! Names and meanings are those of Telegraf 1.40, so that its unit files and scripts keep working.
 
-use crate::cli::flags::{Flag, Program, Takes, Word};
+use crate::cli::flags::{Flag, Program, Takes, Word, Words};
 
 const CONFIGURATION: &str = "Configuration";
 const RUNNING: &str = "Running";
@@ -14,7 +14,7 @@ const LISTING: &str = "Listing";
 pub const PROGRAM: Program = Program {
     name: "metric-agent",
     about: "Gathers metrics of this machine and writes them to Kafka and elsewhere, as Telegraf does and by the same configuration.",
-    words: &[
+    words: Words::Commands(&[
         Word { usage: "config", help: "Print a sample configuration (as `config create`)" },
         Word {
             usage: "config check",
@@ -44,7 +44,7 @@ pub const PROGRAM: Program = Program {
         Word { usage: "secrets remove ID KEY", help: "Remove a secret" },
         Word { usage: "version", help: "Print the version" },
         Word { usage: "help", help: "Show this help" },
-    ],
+    ]),
     flags: &[
         Flag::new(
             "config",

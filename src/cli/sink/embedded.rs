@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::io;
 
-use crate::cli::flags::{Flag, Parsed, Program, Stop, Takes};
+use crate::cli::flags::{Flag, Parsed, Program, Stop, Takes, Words};
 use crate::cli::signals::{Signal, Signals};
 use crate::kafka::EmbeddedCluster;
 
@@ -20,7 +20,7 @@ const RUNNING: &str = "Running";
 const PROGRAM: Program = Program {
     name: "metric-sink embedded-broker",
     about: "Runs librdkafka's mock cluster, a Kafka for trying out: in memory, 5 MiB a partition, on loopback only, all gone at the end. Prints its address, and runs until SIGTERM or SIGINT.",
-    words: &[],
+    words: Words::None,
     flags: &[
         Flag {
             name: "topic",

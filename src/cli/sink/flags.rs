@@ -1,6 +1,6 @@
 //! The command line of metric-sink.
 
-use crate::cli::flags::{Flag, Program, Takes};
+use crate::cli::flags::{Flag, Program, Takes, Word, Words};
 
 const READING: &str = "Reading";
 const WRITING: &str = "Writing";
@@ -11,7 +11,10 @@ const RUNNING: &str = "Running";
 pub const PROGRAM: Program = Program {
     name: "metric-sink",
     about: "Reads Kafka topics with several members of one consumer group and appends what each reads to its own file, consumer-thread-N.csv. Offsets are committed only after the data is on the disk.",
-    words: &[],
+    words: Words::Commands(&[Word {
+        usage: "replay FILE…",
+        help: "Produce the records of dead-letter files again (see metric-sink replay --help)",
+    }]),
     flags: &[
         Flag::new("brokers", Takes::Values("HOST:PORT"), "127.0.0.1:9092", READING, "Begin with these brokers, separated by commas; may be repeated").with_letter('b'),
         Flag::new("topic", Takes::Values("TOPIC"), "my-computer-metric", READING, "Read this topic; may be repeated").with_letter('t'),

@@ -2,6 +2,7 @@
 
 mod embedded;
 pub mod flags;
+pub mod replay;
 mod settings;
 
 use std::ffi::OsString;
@@ -17,8 +18,9 @@ use crate::cli::flags::{Parsed, Stop};
 use crate::cli::logging;
 use crate::cli::signals::{Signal, Signals};
 use crate::cli::systemd::ServiceManager;
-use crate::kafka::EmbeddedError;
+use crate::kafka::{ConnectError, EmbeddedError};
 use crate::sink::progress::{Bytes, ThreadProgress, Totals};
+use crate::sink::replay::ReplayError;
 use crate::sink::settings::Settings;
 use crate::sink::{Sink, SinkError, ThreadEnd};
 use crate::system::System;
@@ -42,6 +44,12 @@ enum CliError {
     Embedded(#[from] EmbeddedError),
     #[error("{0} of the consumer threads ended with an error")]
     Threads(usize),
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("{failed} records were not produced, and {damaged} lines or files could not be read")]
+    Unreplayed { failed: u64, damaged: u64 },
     #[error("{0}")]
     Io(#[from] io::Error),
 }
@@ -57,11 +65,19 @@ pub fn main(
     if arguments.next_if(|first| first == embedded::WORD).is_some() {
         return exit_code(embedded::main(arguments, signals));
     }
+    if arguments.next_if(|first| first == replay::WORD).is_some() {
+        return exit_code(replay::main(arguments, signals, system));
+    }
     exit_code(match flags::PROGRAM.parse(arguments) {
         Ok(parsed) if parsed.is_on("version") => {
             print(&format!("metric-sink {}\n", env!("CARGO_PKG_VERSION")))
         }
-        Ok(parsed) => run(&parsed, signals, system),
+        Ok(parsed) => match parsed.words().first() {
+            None => run(&parsed, signals, system),
+            Some(word) => Err(CliError::Usage(format!(
+                "unexpected {word:?}; commands stand before all flags, and metric-sink --help shows them"
+            ))),
+        },
         Err(Stop::Help(help)) => print(&help),
         Err(Stop::Wrong { message, .. }) => {
             Err(CliError::Usage(format!("{message}; metric-sink --help shows all flags")))

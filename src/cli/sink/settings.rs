@@ -1,5 +1,6 @@
 //! Settings from the configuration file and the flags.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration as Span;
 
@@ -7,6 +8,7 @@ use serde::Deserialize;
 
 use crate::cli::flags::Parsed;
 use crate::config::toml::parse as parse_toml;
+use crate::kafka::Connection;
 use crate::kafka::group::{GroupProtocol, StartOffset};
 use crate::plugin::settings::{Data, Duration, Position, Size, Table, Value};
 use crate::sink::settings::{Fsync, Membership, Settings};
@@ -56,7 +58,7 @@ struct Given {
     static_membership: Option<bool>,
     group_protocol: Option<ProtocolWord>,
     report_interval: Option<Duration>,
-    properties: std::collections::BTreeMap<String, String>,
+    properties: BTreeMap<String, String>,
 }
 
 /// One text or several.
@@ -92,6 +94,25 @@ pub(super) fn settings(parsed: &Parsed) -> Result<Settings, SettingsError> {
     }
     apply(from_flags(parsed)?, "flags", &mut settings)?;
     Ok(settings)
+}
+
+/// What of the settings tells how to reach the cluster, for a command that has no other flags of
+/// the sink: its brokers and properties.
+///
+/// # Errors
+/// Everything that is wrong in the file, or the first flag that is wrong.
+pub(super) fn connection(parsed: &Parsed) -> Result<Connection, SettingsError> {
+    let mut settings = Settings::default();
+    if let Some(file) = parsed.value("config") {
+        apply(read_file(file)?, file, &mut settings)?;
+    }
+    let brokers = Some(parsed.values("brokers")).filter(|brokers| !brokers.is_empty());
+    let properties = properties(parsed)?;
+    let given = Given { brokers: brokers.map(List::Several), properties, ..Given::default() };
+    apply(given, "flags", &mut settings)?;
+    let mut connection = Connection::plain(settings.brokers, "metric-sink");
+    connection.properties = settings.properties;
+    Ok(connection)
 }
 
 fn read_file(file: &str) -> Result<Given, SettingsError> {
@@ -150,19 +171,23 @@ fn from_flags(parsed: &Parsed) -> Result<Given, SettingsError> {
     if parsed.is_on("static-membership") {
         table.push("static-membership", Position::default(), at(Data::Boolean(true)));
     }
-    let mut given: Given = table.read().map_err(|errors| {
+    let given: Given = table.read().map_err(|errors| {
         let messages: Vec<_> = errors.iter().map(|error| format!("--{}", error.message)).collect();
         SettingsError::File(messages.join("\n"))
     })?;
-    for property in parsed.values("property") {
-        let Some((key, value)) = property.split_once('=') else {
-            // What was given stays out of it: it may be a password.
+    Ok(Given { properties: properties(parsed)?, ..given })
+}
+
+fn properties(parsed: &Parsed) -> Result<BTreeMap<String, String>, SettingsError> {
+    let pair = |property: String| match property.split_once('=') {
+        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+        // What was given stays out of it: it may be a password.
+        None => {
             let reason = "expecting KEY=VALUE".to_owned();
-            return Err(SettingsError::Value { origin: "-X".to_owned(), reason });
-        };
-        given.properties.insert(key.to_owned(), value.to_owned());
-    }
-    Ok(given)
+            Err(SettingsError::Value { origin: "-X".to_owned(), reason })
+        }
+    };
+    parsed.values("property").into_iter().map(pair).collect()
 }
 
 fn apply(given: Given, origin: &str, settings: &mut Settings) -> Result<(), SettingsError> {

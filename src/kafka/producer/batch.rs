@@ -131,7 +131,9 @@ pub(super) fn enqueue(
         return Err(ProduceError::InvalidTopic);
     }
     let mut base = BaseRecord::<[u8], [u8], usize>::with_opaque_to(record.topic, at);
-    base = base.payload(record.value);
+    if let Some(value) = record.value {
+        base = base.payload(value);
+    }
     if let Some(key) = record.key {
         base = base.key(key);
     }
@@ -140,9 +142,10 @@ pub(super) fn enqueue(
     }
     if !record.headers.is_empty() {
         let headers = OwnedHeaders::new_with_capacity(record.headers.len());
-        base = base.headers(record.headers.iter().fold(headers, |headers, (key, value)| {
-            headers.insert(Header { key, value: Some(*value) })
-        }));
+        base =
+            base.headers(record.headers.iter().fold(headers, |headers, (key, value)| {
+                headers.insert(Header { key, value: *value })
+            }));
     }
     loop {
         match client.send(base) {

@@ -14,7 +14,7 @@ fn record<'a>(topic: &'a str, key: Option<&'a str>, value: &'a str) -> Record<'a
     Record {
         topic,
         key: key.map(str::as_bytes),
-        value: value.as_bytes(),
+        value: Some(value.as_bytes()),
         headers: Vec::new(),
         timestamp_ms: Some(1_700_000_000_000),
     }
@@ -73,7 +73,7 @@ fn records_without_a_key_are_spread_over_all_partitions() {
 fn a_record_keeps_its_key_headers_and_time() {
     let cluster = EmbeddedCluster::start(1).unwrap();
     let mut sent = record("whole", Some("k"), "v\n");
-    sent.headers = vec![("b", b"2".as_slice()), ("a", b"".as_slice())];
+    sent.headers = vec![("b", Some(b"2".as_slice())), ("a", Some(b"".as_slice()))];
     let outcomes = connected(&cluster, ProducerSettings::default()).produce(&[sent]);
     assert_eq!(outcomes, [Ok(())]);
     let stored = read_topic(&cluster.brokers(), "whole").remove(0);

@@ -1,12 +1,11 @@
-//! Reads metrics out of line protocol, one byte after the other.
+//! Reads the parts of lines out of line protocol, one byte after the other.
 
 use std::ops::Range;
 
-use compact_str::CompactString;
-
 use super::error::{Fault, Reason};
-use super::text::{Place, unescape};
-use crate::metric::{Field, Metric, Tag, Timestamp, Value};
+use super::parts::{FieldValue, MetricParts, Number, Parts};
+use super::text::{Place, Text};
+use crate::metric::{Metric, Timestamp};
 
 /// Ends a plain run in a measurement.
 const IN_NAME: u8 = 1;
@@ -48,11 +47,13 @@ enum Backslash {
     Leaves,
 }
 
-/// What a number has turned out to be.
-enum Number {
-    Float,
-    Integer,
-    Unsigned,
+/// What a look for the next line has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextLine {
+    /// It was read; this is its time, if it has one.
+    Read(Option<Timestamp>),
+    /// There is none.
+    None,
 }
 
 /// The lines of some input.
@@ -62,7 +63,7 @@ pub struct Lines<'i> {
     plain: Option<&'i str>,
     at: usize,
     unit_nanos: i64,
-    /// How many tags and fields the last line had: the next one most likely has as many.
+    /// How many tags and fields the last metric had: the next one most likely has as many.
     expected: (usize, usize),
 }
 
@@ -84,17 +85,31 @@ impl<'i> Lines<'i> {
     /// # Errors
     /// What is wrong with the line; [`Lines::skip_faulty`] goes on after it.
     pub fn next(&mut self, now: impl FnOnce() -> Timestamp) -> Result<Option<Metric>, Fault> {
+        let mut parts = MetricParts::expecting(self.expected);
+        match self.next_parts(&mut parts)? {
+            NextLine::Read(time) => {
+                self.expected = parts.counts();
+                Ok(Some(parts.into_metric(time.unwrap_or_else(now))))
+            }
+            NextLine::None => Ok(None),
+        }
+    }
+
+    /// Hands the parts of the next line that has a metric over, as they stand there.
+    ///
+    /// # Errors
+    /// What is wrong with the line, of which parts may have been handed over before;
+    /// [`Lines::skip_faulty`] goes on after it.
+    pub fn next_parts(&mut self, parts: &mut impl Parts) -> Result<NextLine, Fault> {
         self.skip_blank_lines()?;
         if self.at == self.input.len() {
-            return Ok(None);
+            return Ok(NextLine::None);
         }
-        let name = self.name()?;
-        let tags = self.tags()?;
+        self.name(parts)?;
+        self.tags(parts)?;
         self.skip_blanks();
-        let fields = self.fields()?;
-        let time = self.timestamp()?.unwrap_or_else(now);
-        self.expected = (tags.len(), fields.len());
-        Ok(Some(Metric::from_lists(name, time, tags, fields)))
+        self.fields(parts)?;
+        Ok(NextLine::Read(self.timestamp()?))
     }
 
     /// Goes past the end of the line in which a fault was found.
@@ -120,7 +135,7 @@ impl<'i> Lines<'i> {
         }
     }
 
-    fn name(&mut self) -> Parsed<CompactString> {
+    fn name(&mut self, parts: &mut impl Parts) -> Parsed<()> {
         let start = self.at;
         if self.peek() == Some(b',') {
             return self.fault(Reason::Name);
@@ -130,14 +145,14 @@ impl<'i> Lines<'i> {
         self.skip_text(IN_NAME, Backslash::Takes, Reason::Line)?;
         match self.peek() {
             Some(b',' | b'\t' | b'\x0b' | b'\x0c' | b' ') => {
-                Ok(self.text(start..self.at, Place::Name))
+                parts.name(self.text(start..self.at, Place::Name));
+                Ok(())
             }
             _ => self.fault(Reason::Tag),
         }
     }
 
-    fn tags(&mut self) -> Parsed<Vec<Tag>> {
-        let mut tags = Vec::with_capacity(self.expected.0);
+    fn tags(&mut self, parts: &mut impl Parts) -> Parsed<()> {
         while self.peek() == Some(b',') {
             self.at += 1;
             let key = self.tag_text()?;
@@ -149,10 +164,9 @@ impl<'i> Lines<'i> {
             if !matches!(self.peek(), Some(b',' | b'\t' | b'\x0b' | b'\x0c' | b' ')) {
                 return self.fault(Reason::Tag);
             }
-            let (key, value) = (self.text(key, Place::Key), self.text(value, Place::Key));
-            tags.push(Tag { key, value });
+            parts.tag(self.text(key, Place::Key), self.text(value, Place::Key));
         }
-        Ok(tags)
+        Ok(())
     }
 
     fn tag_text(&mut self) -> Parsed<Range<usize>> {
@@ -164,8 +178,7 @@ impl<'i> Lines<'i> {
         Ok(start..self.at)
     }
 
-    fn fields(&mut self) -> Parsed<Vec<Field>> {
-        let mut fields = Vec::with_capacity(self.expected.1.max(1));
+    fn fields(&mut self, parts: &mut impl Parts) -> Parsed<()> {
         loop {
             let start = self.at;
             self.skip_text(IN_KEY, Backslash::Takes, Reason::Field)?;
@@ -175,15 +188,18 @@ impl<'i> Lines<'i> {
             let key = self.text(start..self.at, Place::Key);
             self.at += 1;
             let value = self.value()?;
-            fields.push(Field { key, value });
+            self.require_end_of_value()?;
+            if let Err(reason) = parts.field(key, value) {
+                return self.fault(reason);
+            }
             if self.peek() != Some(b',') {
-                return Ok(fields);
+                return Ok(());
             }
             self.at += 1;
         }
     }
 
-    fn value(&mut self) -> Parsed<Value> {
+    fn value(&mut self) -> Parsed<FieldValue<'i>> {
         match self.peek() {
             Some(b'"') => self.string(),
             Some(b't' | b'T' | b'f' | b'F') => self.boolean(),
@@ -192,7 +208,7 @@ impl<'i> Lines<'i> {
         }
     }
 
-    fn string(&mut self) -> Parsed<Value> {
+    fn string(&mut self) -> Parsed<FieldValue<'i>> {
         self.at += 1;
         let start = self.at;
         loop {
@@ -213,26 +229,22 @@ impl<'i> Lines<'i> {
         }
         let text = start..self.at;
         self.at += 1;
-        self.require_end_of_value()?;
-        Ok(Value::String(self.text(text, Place::String)))
+        Ok(FieldValue::String(self.text(text, Place::String)))
     }
 
-    fn boolean(&mut self) -> Parsed<Value> {
+    fn boolean(&mut self) -> Parsed<FieldValue<'i>> {
         let rest = &self.input[self.at..];
         let common = |word: &[u8]| word.iter().zip(rest).take_while(|(a, b)| a == b).count();
         let longest = BOOLEANS.iter().map(|(word, _)| common(word)).max().unwrap_or(0);
         self.at += longest;
         let found = BOOLEANS.iter().find(|(word, _)| *word == &rest[..longest]);
         match found {
-            Some((_, value)) => {
-                self.require_end_of_value()?;
-                Ok(Value::Boolean(*value))
-            }
+            Some((_, value)) => Ok(FieldValue::Boolean(*value)),
             None => self.fault(Reason::Field),
         }
     }
 
-    fn number(&mut self) -> Parsed<Value> {
+    fn number(&mut self) -> Parsed<FieldValue<'i>> {
         let start = self.at;
         let negative = self.skip_if(b"-");
         let digits_start = self.at;
@@ -257,29 +269,14 @@ impl<'i> Lines<'i> {
         let text = &self.input[start..self.at];
         let leading_zero = digits > 1 && self.input[digits_start] == b'0';
         let number = match self.peek() {
-            Some(b'i') if whole && !leading_zero => Number::Integer,
-            Some(b'u') if whole && !leading_zero && !negative => Number::Unsigned,
-            _ => Number::Float,
+            Some(b'i') if whole && !leading_zero => Number::Integer(text),
+            Some(b'u') if whole && !leading_zero && !negative => Number::Unsigned(text),
+            _ => Number::Float(text),
         };
-        if !matches!(number, Number::Float) {
+        if !matches!(number, Number::Float(_)) {
             self.at += 1;
         }
-        self.require_end_of_value()?;
-        self.convert(text, number)
-    }
-
-    fn convert(&self, text: &[u8], number: Number) -> Parsed<Value> {
-        let Ok(text) = std::str::from_utf8(text) else { return self.fault(Reason::Syntax) };
-        let value = match number {
-            Number::Integer => text.parse().ok().map(Value::Integer),
-            Number::Unsigned => text.parse().ok().map(Value::Unsigned),
-            Number::Float => match text.parse::<f64>() {
-                Ok(value) if value.is_finite() => Some(Value::Float(value)),
-                Ok(_) => None,
-                Err(_) => return self.fault(Reason::Syntax),
-            },
-        };
-        value.map_or_else(|| self.fault(Reason::Range), Ok)
+        Ok(FieldValue::Number(number))
     }
 
     /// The time at the end of the line if there is one, and the end of the line.
@@ -354,10 +351,10 @@ impl<'i> Lines<'i> {
     }
 
     /// What the bytes in this range mean.
-    fn text(&self, range: Range<usize>, place: Place) -> CompactString {
+    fn text(&self, range: Range<usize>, place: Place) -> Text<'i> {
         match self.plain.and_then(|plain| plain.get(range.clone())) {
-            Some(text) => CompactString::new(text),
-            None => unescape(&self.input[range], place),
+            Some(text) => Text::plain(text),
+            None => Text::written(&self.input[range], place),
         }
     }
 

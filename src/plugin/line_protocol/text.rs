@@ -1,5 +1,7 @@
 //! Names, keys and strings as they are meant: without the backslashes that kept them together.
 
+use std::borrow::Cow;
+
 use compact_str::CompactString;
 
 /// Where a text stands, which decides what a backslash may stand before.
@@ -33,11 +35,50 @@ impl Place {
     }
 }
 
+/// A name, key or string as it stands in a line.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'i>(Written<'i>);
+
+#[derive(Debug, Clone, Copy)]
+enum Written<'i> {
+    /// It means what it says.
+    Plain(&'i str),
+    /// It may have backslashes, and bytes that are not UTF-8.
+    Raw(&'i [u8], Place),
+}
+
+impl<'i> Text<'i> {
+    pub(super) fn plain(text: &'i str) -> Text<'i> {
+        Text(Written::Plain(text))
+    }
+
+    pub(super) fn written(raw: &'i [u8], place: Place) -> Text<'i> {
+        Text(Written::Raw(raw, place))
+    }
+
+    /// What it means; bytes that are not UTF-8 become U+FFFD.
+    pub fn meaning(&self) -> Cow<'i, str> {
+        match self.0 {
+            Written::Plain(text) => Cow::Borrowed(text),
+            Written::Raw(raw, place) => unescape(raw, place),
+        }
+    }
+}
+
+impl From<Text<'_>> for CompactString {
+    fn from(text: Text<'_>) -> CompactString {
+        match text.0 {
+            Written::Plain(text) => CompactString::new(text),
+            Written::Raw(raw, place) => CompactString::from(unescape(raw, place)),
+        }
+    }
+}
+
 /// The text that `raw` stands for; bytes that are not UTF-8 become U+FFFD.
-pub(super) fn unescape(raw: &[u8], place: Place) -> CompactString {
-    let Some(first) = memchr::memchr(b'\\', raw) else { return lossy(raw) };
+fn unescape(raw: &[u8], place: Place) -> Cow<'_, str> {
+    let Some(first) = memchr::memchr(b'\\', raw) else { return String::from_utf8_lossy(raw) };
     if !raw.iter().any(|byte| place.triggers().contains(byte)) {
-        return lossy(raw);
+        return String::from_utf8_lossy(raw);
     }
     let mut text = Vec::with_capacity(raw.len());
     let (plain, mut rest) = raw.split_at(first);
@@ -54,12 +95,8 @@ pub(super) fn unescape(raw: &[u8], place: Place) -> CompactString {
             }
         }
     }
-    lossy(&text)
-}
-
-fn lossy(bytes: &[u8]) -> CompactString {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => CompactString::new(text),
-        Err(_) => CompactString::from_utf8_lossy(bytes),
-    }
+    Cow::Owned(match String::from_utf8(text) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    })
 }

@@ -6,6 +6,7 @@ mod languages;
 mod network;
 mod patterns;
 mod settings;
+mod sink;
 
 use std::fmt::Display;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -89,6 +90,7 @@ pub(crate) fn all() -> Vec<Target> {
         languages::targets(),
         network::targets(),
         kernel::targets(),
+        sink::targets(),
     ]
     .into_iter()
     .flatten()

@@ -200,12 +200,12 @@ impl Prepared {
         let record = |record: &'p PreparedRecord| Record {
             topic: &record.topic,
             key: record.key.as_ref().map(|key| key.as_bytes()),
-            value: &self.values[record.value.clone()],
+            value: Some(&self.values[record.value.clone()]),
             headers: headers
                 .iter()
                 .zip(&record.headers)
                 .filter_map(|((name, _), at)| {
-                    Some((name.as_str(), self.header_values[at.clone()?].as_bytes()))
+                    Some((name.as_str(), Some(self.header_values[at.clone()?].as_bytes())))
                 })
                 .collect(),
             timestamp_ms: record.timestamp_ms,
