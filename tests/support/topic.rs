@@ -11,7 +11,7 @@ use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::Cluster;
+use super::{Cluster, wait_for};
 
 /// How long the cluster may take for anything asked of it here.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -161,8 +161,13 @@ impl<'c> Topic<'c> {
     }
 
     fn partitions_of(&self, consumer: &BaseConsumer) -> Vec<i32> {
-        let metadata = consumer.fetch_metadata(Some(&self.name), LIMIT).unwrap();
-        metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect()
+        // A topic that was just made has none on brokers that have not heard of it.
+        wait_for("partitions of the topic", LIMIT, || {
+            let metadata = consumer.fetch_metadata(Some(&self.name), LIMIT).unwrap();
+            let partitions = metadata.topics()[0].partitions();
+            let numbers: Vec<_> = partitions.iter().map(|partition| partition.id()).collect();
+            (!numbers.is_empty()).then_some(numbers)
+        })
     }
 
     fn reader(&self) -> BaseConsumer {
