@@ -4,6 +4,7 @@ mod command_line;
 mod faults;
 mod files;
 mod group;
+mod status;
 
 use std::collections::BTreeSet;
 use std::fs;
