@@ -11,7 +11,7 @@ use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::Cluster;
+use super::{Cluster, wait_for};
 
 /// How long the cluster may take for anything asked of it here.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -161,8 +161,12 @@ impl<'c> Topic<'c> {
     }
 
     fn partitions_of(&self, consumer: &BaseConsumer) -> Vec<i32> {
-        let metadata = consumer.fetch_metadata(Some(&self.name), LIMIT).unwrap();
-        metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect()
+        // A broker that has just started may have made the topic and not know it yet.
+        wait_for("the topic's partitions", LIMIT, || {
+            let metadata = consumer.fetch_metadata(Some(&self.name), LIMIT).unwrap();
+            let partitions = metadata.topics()[0].partitions();
+            (!partitions.is_empty()).then(|| partitions.iter().map(|each| each.id()).collect())
+        })
     }
 
     fn reader(&self) -> BaseConsumer {
