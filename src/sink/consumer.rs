@@ -129,8 +129,7 @@ impl Worker {
             if self.is_commit_due() {
                 self.flush_and_commit();
             }
-            self.progress.came_round(self.clock.elapsed());
-            self.progress.set_partitions(self.positions.read_offsets(), self.member.lags());
+            self.progress.came_round(self.clock.elapsed(), &self.positions, self.member.lags());
             if self.stop.try_recv().is_err_and(|error| error.is_disconnected()) {
                 return Ok(());
             }
@@ -470,7 +469,7 @@ impl Worker {
                  read again by whoever has them next"
             ));
         }
-        self.progress.set_partitions(self.positions.read_offsets(), self.member.lags());
+        self.progress.came_round(self.clock.elapsed(), &self.positions, self.member.lags());
         let path = self.output.path().to_owned();
         let Worker { member, clock, name, .. } = self;
         last_commits.wait(END_COMMIT_LIMIT, clock.as_ref());

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::error::ConsumerError;
+use super::positions::Positions;
 use super::rate::RateMeter;
 use super::status::{
     CommitOutcome, CommitStatus, Counters, FileStatus, PartitionStatus, ThreadState, ThreadStatus,
@@ -105,14 +106,12 @@ impl ThreadProgress {
         noted.rates.add(records, bytes, now);
     }
 
-    /// Notes that the thread came round, to look after all it has to look after.
-    pub(super) fn came_round(&self, now: Duration) {
-        self.noted().seen_at = Some(now);
-    }
-
-    /// Notes up to where the thread has read, and what the library has counted.
-    pub(super) fn set_partitions(&self, read: Vec<(Partition, i64)>, lags: Vec<PartitionLag>) {
+    /// Notes that the thread came round to look after everything, up to where it has read, and what
+    /// the library has counted.
+    pub(super) fn came_round(&self, now: Duration, positions: &Positions, lags: Vec<PartitionLag>) {
+        let read = positions.read_offsets();
         let mut noted = self.noted();
+        noted.seen_at = Some(now);
         noted.read = read;
         noted.lags = lags;
     }
@@ -331,10 +330,12 @@ mod tests {
         let progress = ThreadProgress::default();
         progress.rebalanced(&Rebalance::Assigned((0..=3).map(partition).collect()));
         // Of partition 9, which has gone, the library still tells for a while.
-        progress.set_partitions(
-            vec![(partition(1), 90), (partition(2), 5), (partition(9), 1)],
-            vec![lag(1, 100, 97), lag(0, 50, 50), lag(3, 9, -1001), lag(9, 7, 7)],
-        );
+        let mut positions = Positions::default();
+        for (number, last) in [(1, 89), (2, 4), (9, 0)] {
+            positions.read("t", number, last);
+        }
+        let lags = vec![lag(1, 100, 97), lag(0, 50, 50), lag(3, 9, -1001), lag(9, 7, 7)];
+        progress.came_round(SECOND, &positions, lags);
         let told: Vec<_> = progress
             .status("thread", at(1))
             .partitions
@@ -414,11 +415,11 @@ mod tests {
     fn a_thread_that_does_not_come_round_is_silent() {
         let progress = ThreadProgress::default();
         progress.rebalanced(&Rebalance::Assigned(vec![partition(0)]));
-        progress.came_round(10 * SECOND);
+        progress.came_round(10 * SECOND, &Positions::default(), Vec::new());
         assert_eq!(state(&progress, 40), ThreadState::Reading);
         let status = progress.status("thread-0", at(50));
         assert_eq!((status.state, status.stuck_seconds), (ThreadState::Silent, Some(40.0)));
-        progress.came_round(50 * SECOND);
+        progress.came_round(50 * SECOND, &Positions::default(), Vec::new());
         assert_eq!(state(&progress, 51), ThreadState::Reading);
     }
 
