@@ -93,9 +93,10 @@ impl ThreadProgress {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the files that the thread writes to.
+    /// Replaces the files that the thread writes to; whoever asks may be in another folder.
     pub(super) fn set_files(&self, paths: Vec<PathBuf>) {
-        self.noted().files = paths;
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        self.noted().files = paths.into_iter().map(absolute).collect();
     }
 
     /// Counts records that are in the file.

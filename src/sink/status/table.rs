@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Bytes, CommitOutcome, Snapshot, ThreadStatus};
+use super::{Bytes, CommitOutcome, Snapshot, ThreadStatus, Totals};
 
 /// What stands for something that is not known.
 const UNKNOWN: &str = "-";
@@ -36,7 +36,7 @@ pub fn table(snapshot: &Snapshot) -> String {
                 Bytes(totals.bytes_per_second as u64)
             ),
         ),
-        ("lag", format!("{} records in {} partitions", totals.lag, totals.partitions)),
+        ("lag", lag(snapshot)),
     ];
     for (name, value) in facts {
         push(&mut text, format_args!("  {name:8} {value}\n"));
@@ -46,6 +46,18 @@ pub fn table(snapshot: &Snapshot) -> String {
     text.push_str(&partitions(&snapshot.threads));
     text.push_str(&files(&snapshot.threads));
     text
+}
+
+fn lag(snapshot: &Snapshot) -> String {
+    let Totals { lag, partitions, .. } = snapshot.totals;
+    let all = snapshot.threads.iter().flat_map(|thread| &thread.partitions);
+    let uncounted = all.filter(|partition| partition.lag.is_none()).count();
+    match uncounted {
+        0 => format!("{lag} records in {partitions} partitions"),
+        _ => format!(
+            "{lag} records in {partitions} partitions, of which {uncounted} are not counted yet"
+        ),
+    }
 }
 
 fn threads(threads: &[ThreadStatus]) -> String {

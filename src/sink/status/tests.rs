@@ -113,7 +113,7 @@ metric-sink 1.2.3, process 4711, up 1 min 1 s: not healthy
   brokers  kafka1:9092
   folder   /data
   written  1000 records, 293.0 KiB; now 12 records/s, 3.7 KiB/s
-  lag      7 records in 2 partitions
+  lag      7 records in 2 partitions, of which 1 are not counted yet
 
 THREAD             STATE    RECORDS  RECORDS/S  BYTES/S  LAG  FAULTS                               LAST COMMIT
 consumer-thread-0  reading     1000         12  3.7 KiB    7  none                                 0.2 s ago, 3 ms
