@@ -11,7 +11,7 @@ use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{Cluster, wait_for};
+use super::Cluster;
 
 /// How long the cluster may take for anything asked of it here.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -161,12 +161,8 @@ impl<'c> Topic<'c> {
     }
 
     fn partitions_of(&self, consumer: &BaseConsumer) -> Vec<i32> {
-        // A broker that has just started may have made the topic and not know it yet.
-        wait_for("the topic's partitions", LIMIT, || {
-            let metadata = consumer.fetch_metadata(Some(&self.name), LIMIT).unwrap();
-            let partitions = metadata.topics()[0].partitions();
-            (!partitions.is_empty()).then(|| partitions.iter().map(|each| each.id()).collect())
-        })
+        let metadata = consumer.fetch_metadata(Some(&self.name), LIMIT).unwrap();
+        metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect()
     }
 
     fn reader(&self) -> BaseConsumer {
