@@ -193,6 +193,8 @@ fn the_readme_holds_the_tables_of_plugins_and_flags() {
         ("plugins", plugin_table()),
         ("agent flags", cli::agent::flags::PROGRAM.markdown()),
         ("sink flags", cli::sink::flags::PROGRAM.markdown()),
+        ("sink status flags", cli::sink::status::PROGRAM.markdown()),
+        ("sink replay flags", cli::sink::replay::PROGRAM.markdown()),
     ] {
         let (before, after) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
         // A second end, as a merge can leave it, would keep an old text for good.

@@ -5,6 +5,7 @@ mod faults;
 mod files;
 mod group;
 mod replay;
+mod status;
 
 use std::collections::BTreeSet;
 use std::fs;

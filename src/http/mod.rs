@@ -31,7 +31,7 @@ pub mod tls;
 mod url;
 mod wire;
 
-pub use address::{Bound, ListenAddress, Listener};
+pub use address::{Bound, ListenAddress, ListenError, Listener};
 pub use body::Body;
 pub use client::{Client, ClientSettings, Reply, Request, Response};
 pub use cookies::CookieAuth;

@@ -21,6 +21,8 @@ pub struct PartitionLag {
     pub end_offset: i64,
     /// The offset that is fetched next, which is ahead of what the owner has read.
     pub next_offset: i64,
+    /// The offset that the group goes on at, if the library knows it.
+    pub committed_offset: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +49,8 @@ struct PartitionStatistics {
     hi_offset: i64,
     #[serde(default = "unknown")]
     next_offset: i64,
+    #[serde(default = "unknown")]
+    committed_offset: i64,
 }
 
 fn unknown() -> i64 {
@@ -66,9 +70,17 @@ pub(super) fn parse_statistics(json: &[u8]) -> Option<Vec<PartitionLag>> {
             };
             // -1 stands for the library's queue of records without a partition.
             if partition.partition >= 0 && partition.fetch_state == "active" && end_offset >= 0 {
-                let PartitionStatistics { partition, next_offset, .. } = partition;
+                let PartitionStatistics { partition, next_offset, committed_offset, .. } =
+                    partition;
                 let topic = topic.clone();
-                lags.push(PartitionLag { topic, partition, end_offset, next_offset });
+                let committed_offset = Some(committed_offset).filter(|offset| *offset >= 0);
+                lags.push(PartitionLag {
+                    topic,
+                    partition,
+                    end_offset,
+                    next_offset,
+                    committed_offset,
+                });
             }
         }
     }
@@ -83,14 +95,15 @@ mod tests {
     #[test]
     fn only_partitions_that_are_fetched_and_known_count() {
         let json = br#"{"name":"x","topics":{"t":{"topic":"t","partitions":{
-            "0":{"partition":0,"fetch_state":"active","hi_offset":12,"ls_offset":10},
+            "0":{"partition":0,"fetch_state":"active","hi_offset":12,"ls_offset":10,"committed_offset":9},
             "1":{"partition":1,"fetch_state":"none","hi_offset":5,"ls_offset":5},
             "2":{"partition":2,"fetch_state":"active","hi_offset":-1001,"ls_offset":-1001},
-            "3":{"partition":3,"fetch_state":"active","hi_offset":7,"ls_offset":-1001},
+            "3":{"partition":3,"fetch_state":"active","hi_offset":7,"ls_offset":-1001,"committed_offset":-1001},
             "-1":{"partition":-1,"fetch_state":"none"}}}}}"#;
         let lags = parse_statistics(json).unwrap();
-        let ends: Vec<_> = lags.iter().map(|lag| (lag.partition, lag.end_offset)).collect();
-        assert_eq!(ends, [(0, 10), (3, 7)]);
+        let told: Vec<_> =
+            lags.iter().map(|lag| (lag.partition, lag.end_offset, lag.committed_offset)).collect();
+        assert_eq!(told, [(0, 10, Some(9)), (3, 7, None)]);
         assert_eq!(parse_statistics(b"no json"), None);
     }
 }

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, never, select};
 
 use super::error::ConsumerError;
 use super::file::{DataFile, FileError, Place};
-use super::last_commits::LastCommits;
+use super::last_commits::{END_COMMIT_LIMIT, END_LEAVE_LIMIT, LastCommits};
 use super::output::Output;
 use super::positions::{Positions, names};
 use super::progress::ThreadProgress;
@@ -24,11 +24,6 @@ use crate::kafka::group::{
     Rebalance, Taking,
 };
 use crate::system::Clock;
-
-/// How long the end waits for a commit and for leaving the group; without a cluster both would
-/// take as long as the session time-out.
-const END_COMMIT_LIMIT: Duration = Duration::from_secs(2);
-const END_LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long an idle thread waits at most; the library's own events are served in between.
 const IDLE_WAIT: Duration = Duration::from_millis(500);
@@ -134,7 +129,7 @@ impl Worker {
             if self.is_commit_due() {
                 self.flush_and_commit();
             }
-            self.progress.set_partitions(self.positions.read_offsets(), &self.member.lags());
+            self.progress.came_round(self.clock.elapsed(), &self.positions, self.member.lags());
             if self.stop.try_recv().is_err_and(|error| error.is_disconnected()) {
                 return Ok(());
             }
@@ -201,7 +196,7 @@ impl Worker {
         let now = self.clock.elapsed();
         match self.look_after_file().and_then(|()| self.output.write()) {
             Ok(written) => {
-                self.progress.wrote(written.records, written.bytes);
+                self.progress.wrote(written.records, written.bytes, now);
                 self.positions.wrote();
                 self.unflushed_bytes += written.bytes;
                 self.unflushed_since.get_or_insert(now);
@@ -252,6 +247,7 @@ impl Worker {
 
     fn stick(&mut self, step: Step, message: std::fmt::Arguments<'_>) {
         let now = self.clock.elapsed();
+        self.progress.failed(step, message.to_string(), now);
         let next_try = now + RETRY_WAIT;
         match &mut self.stuck {
             Some(stuck) if stuck.step == step => stuck.next_try = next_try,
@@ -268,6 +264,7 @@ impl Worker {
 
     fn unstick(&mut self, step: Step) {
         let Some(stuck) = self.stuck.take_if(|stuck| stuck.step == step) else { return };
+        self.progress.unstuck();
         let seconds = self.clock.elapsed().saturating_sub(stuck.since).as_secs();
         let path = self.output.path().display();
         self.info(format_args!("Writing to {path} again after {seconds} s; nothing was lost"));
@@ -304,6 +301,7 @@ impl Worker {
         self.unflushed_bytes = 0;
         let offsets = self.positions.to_commit();
         if !offsets.is_empty() {
+            self.progress.commit_began(self.clock.elapsed());
             self.member.commit(offsets.clone());
             self.committing = Some(offsets);
         }
@@ -335,6 +333,7 @@ impl Worker {
     }
 
     fn read_again(&mut self, offsets: Vec<(Partition, i64)>) {
+        self.progress.took_back(&offsets);
         if let Err(error) = self.member.seek(offsets) {
             self.lost_place = Some(error);
         }
@@ -348,6 +347,7 @@ impl Worker {
 
     fn commit_ended(&mut self, result: Result<(), CommitError>) {
         let Some(offsets) = self.committing.take() else { return };
+        self.progress.commit_ended(&offsets, &result, self.clock.elapsed());
         match result {
             Ok(()) => self.positions.committed(&offsets),
             Err(error @ CommitError::MovedOn(_)) => {
@@ -400,6 +400,7 @@ impl Worker {
         if self.is_stuck_at(Step::Write) {
             // Nothing is left to try again with; the next records will show how it stands.
             self.stuck = None;
+            self.progress.unstuck();
             self.set_fetching(Fetching::Running);
         }
     }
@@ -407,6 +408,7 @@ impl Worker {
     fn accept(&mut self, rebalance: Rebalance, attempt: Attempt) {
         match self.member.accept(&rebalance) {
             Ok(starts) => {
+                self.progress.rebalanced(&rebalance);
                 for (partition, offset) in starts {
                     self.positions.start(partition, offset);
                     self.unflushed_since.get_or_insert(self.clock.elapsed());
@@ -468,7 +470,7 @@ impl Worker {
                  read again by whoever has them next"
             ));
         }
-        self.progress.set_partitions(self.positions.read_offsets(), &self.member.lags());
+        self.progress.came_round(self.clock.elapsed(), &self.positions, self.member.lags());
         let path = self.output.path().to_owned();
         let Worker { member, clock, name, .. } = self;
         last_commits.wait(END_COMMIT_LIMIT, clock.as_ref());

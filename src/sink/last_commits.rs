@@ -6,6 +6,11 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use crate::system::Clock;
 
+/// How long the end waits for a commit and for leaving the group; without a cluster both would
+/// take as long as the session time-out.
+pub(super) const END_COMMIT_LIMIT: Duration = Duration::from_secs(2);
+pub(super) const END_LEAVE_LIMIT: Duration = Duration::from_secs(1);
+
 /// Where the threads of a sink wait for each other at the end: the first to leave the group begins
 /// a rebalance, in which the others' last commits would be refused.
 #[derive(Clone)]

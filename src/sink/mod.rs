@@ -9,9 +9,11 @@ pub mod lock;
 mod output;
 pub mod positions;
 pub mod progress;
+mod rate;
 pub mod replay;
 pub mod rows;
 pub mod settings;
+pub mod status;
 mod stuck;
 
 use std::path::PathBuf;
@@ -26,6 +28,7 @@ use last_commits::LastCommits;
 use lock::{FolderLock, LockError};
 use progress::ThreadProgress;
 use settings::{Membership, Settings};
+use status::{Board, StatusServerError, StatusServers};
 
 use crate::kafka::Connection;
 use crate::kafka::group::GroupSettings;
@@ -52,6 +55,9 @@ pub enum SinkError {
     /// The system has no room for another thread.
     #[error("starting a thread: {0}")]
     Thread(std::io::Error),
+    /// It cannot be asked at the port where it is to be.
+    #[error(transparent)]
+    Status(#[from] StatusServerError),
 }
 
 /// How a thread has ended.
@@ -65,11 +71,13 @@ pub struct ThreadEnd {
 /// A running sink.
 pub struct Sink {
     threads: Vec<Thread>,
-    /// How far each thread has come, with its name.
-    pub progress: Vec<(String, Arc<ThreadProgress>)>,
+    /// What the threads are doing.
+    pub board: Arc<Board>,
     /// Tells of each thread that has ended.
     pub ended: Receiver<ThreadEnd>,
-    _lock: FolderLock,
+    /// These go before the lock: the next holder has a socket of its own.
+    servers: StatusServers,
+    lock: FolderLock,
 }
 
 impl Sink {
@@ -104,11 +112,13 @@ impl Sink {
                 );
             }
             let of_thread = Arc::new(ThreadProgress::default());
+            of_thread.set_files(vec![path]);
             progress.push((name.clone(), of_thread.clone()));
             let group = group_settings(&settings, &name, system);
             let clock = system.clock.clone();
             consumers.push((
                 name.clone(),
+                of_thread.clone(),
                 ConsumerThread::new(
                     name,
                     file,
@@ -122,22 +132,33 @@ impl Sink {
         }
         // The threads hold theirs; one more would never be given up.
         drop(last_commits);
+        let board = Arc::new(Board::new(&settings, progress, system.clock.clone()));
+        let servers = StatusServers::start(&folder, settings.http.as_ref(), &board, &system.clock)?;
         let mut threads = Vec::new();
-        for (name, consumer) in consumers {
+        for (name, progress, consumer) in consumers {
             let (stop, ends) = (stop.clone(), ends.clone());
             let spawned = thread::spawn(&name.clone(), move || {
                 let result = consumer.run(&stop);
+                progress.ended(&result);
                 // Whoever waited for it may have ended.
                 let _ = ends.send(ThreadEnd { name, result });
             });
             threads.push(spawned.map_err(SinkError::Thread)?);
         }
-        Ok(Sink { threads, progress, ended, _lock: lock })
+        Ok(Sink { threads, board, ended, servers, lock })
     }
 
     /// Waits for threads that have told of their end.
     pub fn join(self) {
         drop(self.threads);
+    }
+
+    /// Waits for no thread; the process takes along those that still run.
+    pub fn leave_behind(self) {
+        drop(self.servers);
+        std::mem::forget(self.threads);
+        // They may still write.
+        std::mem::forget(self.lock);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::http::ListenAddress;
 use crate::kafka::group::{GroupProtocol, StartOffset};
 
 /// When data is flushed to the disk.
@@ -62,6 +63,8 @@ pub struct Settings {
     pub read_ahead_bytes: usize,
     /// How often progress is reported.
     pub report_interval: Duration,
+    /// Where the status is told over HTTP, if it is.
+    pub http: Option<ListenAddress>,
     /// Further properties of the Kafka client.
     pub properties: Vec<(String, String)>,
 }
@@ -85,6 +88,7 @@ impl Default for Settings {
             commit_bytes: 64 * 1024 * 1024,
             read_ahead_bytes: 2 * 1024 * 1024,
             report_interval: Duration::from_secs(10),
+            http: None,
             properties: Vec::new(),
         }
     }

@@ -24,6 +24,8 @@ fn mistakes_are_answered_with_what_would_be_right() {
         (vec!["-X", "group.id=other"], "use --group"),
         (vec!["--config", "missing.toml"], "missing.toml"),
         (vec!["--fsync", "sometimes"], "sometimes"),
+        (vec!["--http", "localhost"], "neither a port nor HOST:PORT"),
+        (vec!["stats"], "metric-sink --help"),
     ] {
         let said = refused(&arguments);
         assert!(said.contains(answer), "{arguments:?}: {said}");

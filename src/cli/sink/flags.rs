@@ -11,10 +11,16 @@ const RUNNING: &str = "Running";
 pub const PROGRAM: Program = Program {
     name: "metric-sink",
     about: "Reads Kafka topics with several members of one consumer group and appends what each reads to its own file, consumer-thread-N.csv. Offsets are committed only after the data is on the disk.",
-    words: Words::Commands(&[Word {
-        usage: "replay FILE…",
-        help: "Produce the records of dead-letter files again (see metric-sink replay --help)",
-    }]),
+    words: Words::Commands(&[
+        Word {
+            usage: "status",
+            help: "Tell how a running sink is doing (see metric-sink status --help)",
+        },
+        Word {
+            usage: "replay FILE…",
+            help: "Produce the records of dead-letter files again (see metric-sink replay --help)",
+        },
+    ]),
     flags: &[
         Flag::new("brokers", Takes::Values("HOST:PORT"), "127.0.0.1:9092", READING, "Begin with these brokers, separated by commas; may be repeated").with_letter('b'),
         Flag::new("topic", Takes::Values("TOPIC"), "my-computer-metric", READING, "Read this topic; may be repeated").with_letter('t'),
@@ -117,6 +123,13 @@ pub const PROGRAM: Program = Program {
             "10s",
             RUNNING,
             "Report progress this often; on a terminal a live line does it every second",
+        ),
+        Flag::new(
+            "http",
+            Takes::Value("ADDRESS"),
+            "",
+            RUNNING,
+            "Tell the status at this address over HTTP: /metrics for Prometheus, /health, /status as JSON. A port alone, as 8080 or :8080, is one of this machine only; 0.0.0.0:8080 is open to others",
         ),
         Flag::new("debug", Takes::Switch, "", RUNNING, "Log what helps to find a fault, too"),
         Flag::new("quiet", Takes::Switch, "", RUNNING, "Log errors only"),

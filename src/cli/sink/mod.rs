@@ -4,11 +4,11 @@ mod embedded;
 pub mod flags;
 pub mod replay;
 mod settings;
+pub mod status;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded, select};
@@ -19,9 +19,9 @@ use crate::cli::logging;
 use crate::cli::signals::{Signal, Signals};
 use crate::cli::systemd::ServiceManager;
 use crate::kafka::{ConnectError, EmbeddedError};
-use crate::sink::progress::{Bytes, ThreadProgress, Totals};
 use crate::sink::replay::ReplayError;
 use crate::sink::settings::Settings;
+use crate::sink::status::{Bytes, Snapshot, ThreadStatus, Totals};
 use crate::sink::{Sink, SinkError, ThreadEnd};
 use crate::system::System;
 use settings::SettingsError;
@@ -67,6 +67,9 @@ pub fn main(
     }
     if arguments.next_if(|first| first == replay::WORD).is_some() {
         return exit_code(replay::main(arguments, signals, system));
+    }
+    if arguments.next_if(|first| first == status::WORD).is_some() {
+        return status::main(arguments, system);
     }
     exit_code(match flags::PROGRAM.parse(arguments) {
         Ok(parsed) if parsed.is_on("version") => {
@@ -133,28 +136,29 @@ fn run(parsed: &Parsed, signals: io::Result<Signals>, system: &System) -> Result
     let settings = Settings { report_interval, ..settings };
     let (stop, stopped) = bounded(0);
     let sink = Sink::start(settings, system, &stopped)?;
-    let n_threads = sink.progress.len();
+    let n_threads = sink.board.threads();
     let manager = ServiceManager::from_environment();
     manager.ready();
-    let progress = sink.progress.clone();
+    let board = sink.board.clone();
     signals.report.set(move || {
-        let lines =
-            summary(&progress).into_iter().map(|(name, line)| format!("  {name}: {line}\n"));
+        let lines = summary(&board.snapshot())
+            .into_iter()
+            .map(|(name, line)| format!("  {name}: {line}\n"));
         lines.fold("\nprogress:\n".to_owned(), |text, line| text + &line)
     });
     let mut ends = watch(&sink, &signals, live, report_interval, system, &manager);
     manager.stopping();
     drop(stop);
     wait_for_ends(&sink.ended, n_threads, &mut ends, system);
-    summarize(&sink.progress);
+    summarize(&sink.board.snapshot());
     let failed = ends.iter().filter(|end| end.result.is_err()).count();
     let all_ended = ends.len() == n_threads;
     if all_ended {
         sink.join();
     } else {
         log::warn!(target: "", "{} threads did not end in time", n_threads - ends.len());
-        // Joining them would wait for the cluster; the process takes them along.
-        std::mem::forget(sink);
+        // Joining them would wait for the cluster.
+        sink.leave_behind();
     }
     log::info!(target: "", "Bye");
     match failed {
@@ -208,7 +212,7 @@ fn watch(
             recv(report_due) -> _ => {
                 report_due = clock.after(interval);
                 let now = clock.elapsed();
-                let totals = totals(&sink.progress);
+                let totals = sink.board.snapshot().totals;
                 let line = totals.line(&before, now.saturating_sub(last));
                 match report {
                     Report::LiveLine => logging::write_live_line(&line),
@@ -220,10 +224,6 @@ fn watch(
     };
     logging::set_live_line(false);
     ends
-}
-
-fn totals(threads: &[(String, Arc<ThreadProgress>)]) -> Totals {
-    Totals::of(threads.iter().map(|(_, progress)| progress.as_ref()))
 }
 
 fn wait_for_ends(
@@ -254,31 +254,31 @@ fn log_end(end: &ThreadEnd) {
 }
 
 /// Says what every thread has written and where each partition stands.
-fn summarize(threads: &[(String, Arc<ThreadProgress>)]) {
-    for (name, line) in summary(threads) {
+fn summarize(snapshot: &Snapshot) {
+    for (name, line) in summary(snapshot) {
         log::info!(target: &name, "{line}");
     }
 }
 
 /// A line for each thread, and one without a name for all of them.
-fn summary(threads: &[(String, Arc<ThreadProgress>)]) -> Vec<(String, String)> {
-    let line = |(name, progress): &(String, Arc<ThreadProgress>)| {
-        let (records, bytes) = progress.written();
-        let partitions: Vec<_> = progress
-            .partitions()
+fn summary(snapshot: &Snapshot) -> Vec<(String, String)> {
+    let line = |thread: &ThreadStatus| {
+        let partitions: Vec<_> = thread
+            .partitions
             .iter()
-            .map(|each| match each.lag {
-                Some(lag) => format!("{} at {} (lag {lag})", each.partition, each.position),
-                None => format!("{} at {}", each.partition, each.position),
+            .filter_map(|each| {
+                let (topic, number, at) = (&each.topic, each.partition, each.position?);
+                let lag = each.lag.map(|lag| format!(" (lag {lag})")).unwrap_or_default();
+                Some(format!("{topic} [{number}] at {at}{lag}"))
             })
             .collect();
         let partitions =
             if partitions.is_empty() { "no partition".to_owned() } else { partitions.join(", ") };
-        (name.clone(), format!("{records} records, {}; {partitions}", Bytes(bytes)))
+        let text = format!("{} records, {}; {partitions}", thread.records, Bytes(thread.bytes));
+        (thread.name.clone(), text)
     };
-    let mut lines: Vec<_> = threads.iter().map(line).collect();
-    let Totals { records, bytes, lag, .. } = totals(threads);
-    let all = format!("{records} records, {} in all; lag {lag}", Bytes(bytes));
-    lines.push((String::new(), all));
+    let mut lines: Vec<_> = snapshot.threads.iter().map(line).collect();
+    let Totals { records, bytes, lag, .. } = snapshot.totals;
+    lines.push((String::new(), format!("{records} records, {} in all; lag {lag}", Bytes(bytes))));
     lines
 }

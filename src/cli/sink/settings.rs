@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::cli::flags::Parsed;
 use crate::config::toml::parse as parse_toml;
+use crate::http::ListenAddress;
 use crate::kafka::Connection;
 use crate::kafka::group::{GroupProtocol, StartOffset};
 use crate::plugin::settings::{Data, Duration, Position, Size, Table, Value};
@@ -58,6 +59,7 @@ struct Given {
     static_membership: Option<bool>,
     group_protocol: Option<ProtocolWord>,
     report_interval: Option<Duration>,
+    http: Option<String>,
     properties: BTreeMap<String, String>,
 }
 
@@ -158,6 +160,7 @@ fn from_flags(parsed: &Parsed) -> Result<Given, SettingsError> {
         "session-timeout",
         "group-protocol",
         "report-interval",
+        "http",
     ] {
         if let Some(value) = parsed.value(name) {
             table.push(name, Position::default(), text(value));
@@ -280,6 +283,12 @@ fn apply(given: Given, origin: &str, settings: &mut Settings) -> Result<(), Sett
         }
         settings.report_interval = span(interval);
     }
+    if let Some(address) = given.http {
+        match http_address(&address) {
+            Ok(address) => settings.http = Some(address),
+            Err(reason) => return wrong("http", reason),
+        }
+    }
     for (key, value) in given.properties {
         if let Some((_, reason)) = RESERVED.iter().find(|(reserved, _)| *reserved == key) {
             return wrong("property", format!("{key} cannot be set: {reason}"));
@@ -300,6 +309,16 @@ impl IntoIterator for List {
         }
         .into_iter()
     }
+}
+
+/// An address to listen at; without a host it is one of this machine only.
+fn http_address(text: &str) -> Result<ListenAddress, String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    if port.parse::<u16>().is_err() {
+        return Err(format!("{text:?} is neither a port nor HOST:PORT"));
+    }
+    let host = if host.is_empty() { "127.0.0.1" } else { host };
+    Ok(ListenAddress::Tcp(format!("{host}:{port}")))
 }
 
 fn bytes(size: Size) -> usize {
@@ -403,6 +422,27 @@ mod tests {
         assert_eq!(at("1769860800000"), StartOffset::At { epoch_ms: 1_769_860_800_000 });
         assert_eq!(at("2026-01-31T12:00:00Z"), at("1769860800000"));
         assert!(wrong(&["--from", "yesterday"]).contains("\"yesterday\""));
+    }
+
+    #[test]
+    fn a_port_alone_is_open_to_this_machine_only() {
+        for (given, expected) in [
+            ("8080", "127.0.0.1:8080"),
+            (":8080", "127.0.0.1:8080"),
+            ("0.0.0.0:80", "0.0.0.0:80"),
+            ("[::]:80", "[::]:80"),
+            ("sink.example:80", "sink.example:80"),
+        ] {
+            let address = parse(&["--http", given]).unwrap().http;
+            assert_eq!(address, Some(ListenAddress::Tcp(expected.into())), "{given}");
+        }
+        let (_folder, path) = file("http = \":9\"\n");
+        let address = parse(&["--config", &path]).unwrap().http;
+        assert_eq!(address, Some(ListenAddress::Tcp("127.0.0.1:9".into())));
+        for given in ["", "localhost", "localhost:http", ":70000"] {
+            let message = wrong(&["--http", given]);
+            assert!(message.contains("neither a port nor HOST:PORT"), "{message}");
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use exchange::{BasicAuth, Incoming, ReadBodyError};
 pub use response::Response;
 pub use token::TokenAuth;
 
-/// How long requests that are under way may go on once the server is to stop.
+/// How long requests that are under way may go on once the server is to stop, unless that is said.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How a server treats its callers.
@@ -72,6 +72,7 @@ pub struct Server {
     /// Wakes the thread that accepts by being closed.
     stop: Option<OwnedFd>,
     accepting: Option<Thread>,
+    grace: Duration,
 }
 
 /// What the threads of a server have in common.
@@ -118,7 +119,14 @@ impl Server {
             let shared = shared.clone();
             thread::spawn("http-accept", move || shared.accept_all(&listener, &stopped))?
         };
-        Ok(Server { shared, stop: Some(stop), accepting: Some(accepting) })
+        Ok(Server { shared, stop: Some(stop), accepting: Some(accepting), grace: GRACE })
+    }
+
+    /// The server with another time for requests that are under way once it is to stop.
+    #[must_use]
+    pub fn with_grace(mut self, grace: Duration) -> Server {
+        self.grace = grace;
+        self
     }
 }
 
@@ -134,7 +142,7 @@ impl Drop for Server {
         let (left, _) = self
             .shared
             .one_less
-            .wait_timeout_while(connections, GRACE, |connections| !connections.is_empty())
+            .wait_timeout_while(connections, self.grace, |connections| !connections.is_empty())
             .unwrap_or_else(PoisonError::into_inner);
         connections = left;
         connections.values().for_each(|connection| connection.breaker.end());

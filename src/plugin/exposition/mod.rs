@@ -15,7 +15,7 @@ mod text;
 pub use collection::{Collection, Distribution, Family, Label, Labels, Measured, Series};
 pub use conversion::{Conversion, MetricTypes, StringFields, TypesByName};
 pub use name::{Characters, Escaping};
-pub use text::{Descriptions, Style, TextWriter, Times};
+pub use text::{Descriptions, FamilyWriter, Style, TextWriter, Times};
 
 /// What is told about families that were made of metrics.
 pub const HELP: &str = "Telegraf collected metric";
