@@ -4,6 +4,7 @@ mod layers;
 mod licences;
 mod packages;
 mod plugins;
+mod program_checks;
 mod source;
 
 use std::collections::BTreeSet;

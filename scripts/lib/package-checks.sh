@@ -1,5 +1,5 @@
-# What scripts/package checks before it hands packages out. Sourced by it; every function ends the
-# script if something is wrong.
+# What scripts/package checks of the packages before it hands them out. Sourced by it; every function
+# ends the script if something is wrong.
 # shellcheck shell=bash
 
 # What both packages hold, with modes; folders aside.
@@ -107,13 +107,5 @@ check_units() {
     if [ -n "$said" ]; then
         say "$said"
         fail "the units are wrong"
-    fi
-}
-
-# tell_oldest_libc PROGRAM...: which glibc the programs need, since it decides where they run.
-tell_oldest_libc() {
-    if have objdump; then
-        say "needs glibc $(objdump -T "$@" 2>/dev/null | sed -n 's/.*GLIBC_\([0-9.]*\).*/\1/p' | sort -Vu | tail -n 1) or newer" \
-            "(Amazon Linux 2 has 2.26, Amazon Linux 2023 has 2.34)"
     fi
 }

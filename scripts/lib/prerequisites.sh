@@ -153,3 +153,7 @@ need_java() {
 need_maven() {
     have mvn || install "Maven" maven maven
 }
+
+need_pip() {
+    have python3 && python3 -m pip --version >/dev/null 2>&1 || install "pip, for Python 3" "python3 python3-pip" "python3 python3-pip"
+}

@@ -74,3 +74,13 @@ fn every_file_bears_our_name_so_that_none_is_in_the_telegraf_package() {
     let clashes = rpm().into_keys().filter(|path| !path.contains("metric-"));
     none("both packages can be installed", clashes);
 }
+
+#[test]
+fn a_reload_checks_the_configuration_that_the_service_was_started_with() {
+    let unit = fs::read_to_string(root().join("packaging/systemd/metric-agent.service")).unwrap();
+    let command = |key: &str| {
+        let line = unit.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+        line.strip_prefix("/usr/bin/metric-agent ").unwrap().to_owned()
+    };
+    assert_eq!(command("ExecReload="), format!("config check {}", command("ExecStart=")));
+}
