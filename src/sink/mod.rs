@@ -3,11 +3,16 @@
 mod consumer;
 mod error;
 pub mod file;
+pub mod journal;
 mod last_commits;
 pub mod lock;
+#[cfg(test)]
+mod model_check;
 mod output;
+pub mod ownership;
 pub mod positions;
 pub mod progress;
+pub mod recovery;
 pub mod settings;
 mod stuck;
 
