@@ -68,6 +68,40 @@ fn no_test_is_left_out_and_none_sleeps() {
 }
 
 #[test]
+fn one_module_alone_goes_without_the_compilers_guard_over_memory() {
+    const MODULE: &str = "src/kafka/group/records.rs";
+    // Put together, so that this file does not name it itself.
+    let word = ["un", "safe"].concat();
+    let names_it = |line: &str| {
+        let words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.into_iter().any(|each| each == word || each == format!("{word}_code"))
+    };
+    let all = sources(&["src", "bin", "tests", "build.rs"]);
+    let found = all.iter().filter(|source| source.path != MODULE).flat_map(|source| {
+        let lines = source.numbered_lines().filter(|(_, line)| {
+            let code = line.split("//").next().unwrap_or_default();
+            names_it(code)
+        });
+        lines.map(|(number, line)| format!("{}:{number}: {}", source.path, line.trim()))
+    });
+    none("only the module that reads in batches touches memory by address", found);
+    let module = all.iter().find(|source| source.path == MODULE).unwrap();
+    let lines: Vec<&str> = module.text.lines().collect();
+    let unsaid = lines.iter().enumerate().filter(|(number, line)| {
+        let is_block =
+            line.contains(&format!("{word} {{")) || line.contains(&format!("{word} impl"));
+        let is_said = lines[number.saturating_sub(5)..=*number]
+            .iter()
+            .any(|before| before.trim_start().starts_with("// SAFETY: "));
+        is_block && !is_said
+    });
+    none(
+        "each block says why it is sound",
+        unsaid.map(|(number, line)| format!("{MODULE}:{}: {}", number + 1, line.trim())),
+    );
+}
+
+#[test]
 fn no_path_of_one_persons_machine_is_in_it() {
     let banned = [["/ho", "me/"].concat(), ["/ro", "ot/"].concat(), ["/Us", "ers/"].concat()];
     let mut found = Vec::new();

@@ -21,7 +21,7 @@ use super::settings::Settings;
 use super::stuck::{Attempt, Step, Stuck};
 use crate::kafka::group::{
     CommitError, Fetching, GroupError, GroupMember, GroupSettings, Left, Partition, Polled,
-    Rebalance,
+    Rebalance, Taking,
 };
 use crate::system::Clock;
 
@@ -159,9 +159,10 @@ impl Worker {
             let polled = member.poll(|record| {
                 output.push(record.value);
                 positions.read(record.topic, record.partition, record.offset);
+                if output.is_full() { Taking::Enough } else { Taking::More }
             });
             match polled {
-                Polled::Record(()) => {}
+                Polled::Records => {}
                 Polled::Rebalance(rebalance) => self.rebalance(rebalance),
                 Polled::Fatal(reason) => return Err(ConsumerError::ShutOut(reason)),
                 Polled::Nothing => return Ok(Looked::Everything),
@@ -275,7 +276,7 @@ impl Worker {
         }
     }
 
-    fn set_fetching(&self, fetching: Fetching) {
+    fn set_fetching(&mut self, fetching: Fetching) {
         if let Err(error) = self.member.set_fetching(fetching) {
             self.warn(format_args!("pausing or resuming partitions: {error}"));
         }

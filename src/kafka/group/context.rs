@@ -49,6 +49,10 @@ impl MemberContext {
         self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
+    pub(super) fn has_rebalance(&self) -> bool {
+        !self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     pub(super) fn lags(&self) -> Vec<PartitionLag> {
         self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

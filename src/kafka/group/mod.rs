@@ -1,6 +1,7 @@
 //! One member of a consumer group.
 //!
-//! The member polls without waiting; whoever owns it waits on [`GroupMember::ready`]. Rebalances
+//! The member polls without waiting; whoever owns it waits on [`GroupMember::ready`]. Records come
+//! in batches out of a queue of their own, everything else out of the client's. Rebalances
 //! do not happen behind the owner's back: they come out of [`GroupMember::poll`] as events, and
 //! take effect when the owner answers with [`GroupMember::accept`], so that it can first write and
 //! commit what it has read of the partitions it gives up. Commits are synchronous, because the
@@ -12,7 +13,11 @@
 //! rebalances, KIP-848 for the protocol called `consumer`.
 
 mod context;
+mod records;
 mod settings;
+#[cfg(test)]
+mod tests;
+mod view;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,17 +25,15 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message;
 use rdkafka::util::Timeout;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
 use super::{PartitionLag, PropertyError};
 use crate::system::{Clock, thread};
 use context::MemberContext;
+use records::{RecordError, RecordQueue};
 pub use settings::{GroupProtocol, GroupSettings, StartOffset};
-
-/// The shortest time that the library knows.
-const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
+pub use view::{RecordView, Taking};
 
 /// How long the brokers have to answer a question about offsets. It is asked again until they do,
 /// and nothing else can be done meanwhile, not even ending.
@@ -55,27 +58,16 @@ impl std::fmt::Display for Partition {
 }
 
 /// What came out of a poll.
-pub enum Polled<R> {
-    /// A record, as the caller's function made it.
-    Record(R),
+#[derive(Debug)]
+pub enum Polled {
+    /// Records, which the caller's function was given.
+    Records,
     /// A rebalance, which waits for [`GroupMember::accept`].
     Rebalance(Rebalance),
     /// The member can no longer be part of the group.
     Fatal(String),
     /// Nothing is there now.
     Nothing,
-}
-
-/// A record as it lies in the client's memory.
-pub struct RecordView<'a> {
-    /// The topic it was read from.
-    pub topic: &'a str,
-    /// The partition it was read from.
-    pub partition: i32,
-    /// Its place in the partition.
-    pub offset: i64,
-    /// Its value; empty also for a record without one.
-    pub value: &'a [u8],
 }
 
 /// A change of the partitions that a member reads.
@@ -113,13 +105,15 @@ impl From<KafkaError> for GroupError {
 
 /// A member of a group.
 pub struct GroupMember {
-    // The committer goes first: it holds on to the consumer.
+    // These go before the consumer, which they hold on to: last of all it leaves the group.
+    records: Option<RecordQueue>,
     commits: Option<Sender<TopicPartitionList>>,
     committer: Option<thread::Thread>,
     consumer: Option<Arc<BaseConsumer<MemberContext>>>,
     committed: Receiver<Result<(), CommitError>>,
     ready: Receiver<()>,
     start: StartOffset,
+    fetching: Fetching,
 }
 
 impl GroupMember {
@@ -137,13 +131,16 @@ impl GroupMember {
         let mut consumer: BaseConsumer<MemberContext> =
             settings.client_config().create_with_context(context)?;
         let (wake, ready) = bounded(1);
+        let waking = wake.clone();
         consumer.set_nonempty_callback(move || {
             // One waiting signal is as good as many.
-            let _ = wake.try_send(());
+            let _ = waking.try_send(());
         });
+        let consumer = Arc::new(consumer);
+        let records = RecordQueue::new(consumer.clone(), wake)
+            .ok_or_else(|| GroupError("making a queue for records".into()))?;
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics)?;
-        let consumer = Arc::new(consumer);
         let (commits, requests) = bounded::<TopicPartitionList>(1);
         let (results, committed) = bounded(1);
         let committing = consumer.clone();
@@ -157,12 +154,14 @@ impl GroupMember {
         })
         .map_err(|error| GroupError(format!("starting a thread: {error}")))?;
         Ok(GroupMember {
+            records: Some(records),
             commits: Some(commits),
             committer: Some(committer),
             consumer: Some(consumer),
             committed,
             ready,
             start: settings.start,
+            fetching: Fetching::Running,
         })
     }
 
@@ -176,41 +175,56 @@ impl GroupMember {
         &self.committed
     }
 
-    /// Takes the next thing that is there, without waiting; `read` turns a record into what the
-    /// caller wants of it while it lies in the client's memory.
-    pub fn poll<R>(&self, read: impl FnOnce(RecordView<'_>) -> R) -> Polled<R> {
-        let Some(consumer) = &self.consumer else { return Polled::Nothing };
-        if let Some(rebalance) = consumer.context().take_rebalance() {
-            return Polled::Rebalance(rebalance);
-        }
-        let mut timeout = Duration::ZERO;
+    /// Takes what is there, without waiting: gives records to `take` while they lie in the client's
+    /// memory, until it has enough of them or a batch has ended.
+    pub fn poll(&mut self, mut take: impl FnMut(RecordView<'_>) -> Taking) -> Polled {
+        let (Some(consumer), Some(records)) = (&self.consumer, &mut self.records) else {
+            return Polled::Nothing;
+        };
         loop {
-            match consumer.poll(Timeout::After(timeout)) {
+            if let Some(rebalance) = consumer.context().take_rebalance() {
+                return Polled::Rebalance(rebalance);
+            }
+            // The library's own events are few, and a rebalance goes before more records.
+            match consumer.poll(Timeout::After(Duration::ZERO)) {
                 Some(Ok(message)) => {
-                    return Polled::Record(read(RecordView {
-                        topic: message.topic(),
-                        partition: message.partition(),
-                        offset: message.offset(),
-                        value: message.payload().unwrap_or_default(),
-                    }));
+                    // It was fetched before its partition was adopted, or behind its back.
+                    take(RecordView::of_event(&message));
+                    return Polled::Records;
                 }
                 Some(Err(_)) => {
                     if let Some((code, reason)) = consumer.client().fatal_error() {
                         return Polled::Fatal(format!("{code}: {reason}"));
                     }
                     // Other errors pass, and the context has logged them.
+                    continue;
                 }
-                None => {
-                    if let Some(rebalance) = consumer.context().take_rebalance() {
-                        return Polled::Rebalance(rebalance);
+                None => {}
+            }
+            // A poll ends with the first event that it has served.
+            if records.has_events() || consumer.context().has_rebalance() {
+                continue;
+            }
+            if self.fetching == Fetching::Paused || !records.fill() {
+                return Polled::Nothing;
+            }
+            let mut polled = Polled::Nothing;
+            while let Some(record) = records.take_next() {
+                match record {
+                    Ok(record) => {
+                        polled = Polled::Records;
+                        if take(RecordView::of_batch(&record)) == Taking::Enough {
+                            break;
+                        }
                     }
-                    if timeout == SHORTEST_TIMEOUT {
-                        return Polled::Nothing;
+                    // Errors that shut the member out come among the events, too.
+                    Err(RecordError { error, reason }) => {
+                        consumer.context().error(error, reason.trim());
                     }
-                    // A poll without time ends with the first of the library's own events, and
-                    // the records behind it would wait without a signal. With time it goes on.
-                    timeout = SHORTEST_TIMEOUT;
                 }
+            }
+            if matches!(polled, Polled::Records) {
+                return polled;
             }
         }
     }
@@ -222,7 +236,7 @@ impl GroupMember {
     ///
     /// # Errors
     /// If the start of a partition cannot be found out, or the library refuses.
-    pub fn accept(&self, rebalance: &Rebalance) -> Result<Vec<(Partition, i64)>, GroupError> {
+    pub fn accept(&mut self, rebalance: &Rebalance) -> Result<Vec<(Partition, i64)>, GroupError> {
         let Some(consumer) = &self.consumer else { return Ok(Vec::new()) };
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         match rebalance {
@@ -233,6 +247,10 @@ impl GroupMember {
                     // The library asks for committed offsets itself, and resets as it is set.
                     start.map_or(Offset::Invalid, |(_, offset)| Offset::Offset(*offset))
                 });
+                // Before the assignment, so that no record can come by another way.
+                if let Some(records) = &self.records {
+                    records.adopt(partitions);
+                }
                 if cooperative {
                     consumer.incremental_assign(&assignment)?;
                 } else {
@@ -245,6 +263,11 @@ impl GroupMember {
                     consumer.incremental_unassign(&list(partitions, |_| Offset::Invalid))?;
                 } else {
                     consumer.unassign()?;
+                }
+                if let Some(records) = &mut self.records {
+                    records.forget(|topic, number| {
+                        !cooperative || is_among(partitions, topic, number)
+                    });
                 }
                 Ok(Vec::new())
             }
@@ -269,12 +292,16 @@ impl GroupMember {
     /// # Errors
     /// If the library refuses.
     pub fn seek(
-        &self,
+        &mut self,
         offsets: impl IntoIterator<Item = (Partition, i64)>,
     ) -> Result<(), GroupError> {
-        let Some(consumer) = &self.consumer else { return Ok(()) };
+        let (Some(consumer), Some(records)) = (&self.consumer, &mut self.records) else {
+            return Ok(());
+        };
         for (Partition { topic, number }, offset) in offsets {
             consumer.seek(&topic, number, Offset::Offset(offset), SEEK_TIMEOUT)?;
+            // The library drops what it has read ahead, and knows nothing of what was handed over.
+            records.forget(|of_topic, of_number| (of_topic, of_number) == (&*topic, number));
         }
         Ok(())
     }
@@ -283,12 +310,19 @@ impl GroupMember {
     ///
     /// # Errors
     /// If the library refuses.
-    pub fn set_fetching(&self, fetching: Fetching) -> Result<(), GroupError> {
-        let Some(consumer) = &self.consumer else { return Ok(()) };
+    pub fn set_fetching(&mut self, fetching: Fetching) -> Result<(), GroupError> {
+        let (Some(consumer), Some(records)) = (&self.consumer, &self.records) else {
+            return Ok(());
+        };
+        self.fetching = fetching;
         let assignment = consumer.assignment()?;
         match fetching {
             Fetching::Paused => consumer.pause(&assignment)?,
-            Fetching::Running => consumer.resume(&assignment)?,
+            Fetching::Running => {
+                consumer.resume(&assignment)?;
+                // What was left since the pause gives no signal, and what follows it neither.
+                records.signal();
+            }
         }
         Ok(())
     }
@@ -308,6 +342,7 @@ impl GroupMember {
             return Left::InTime;
         };
         consumer.context().close();
+        drop(self.records.take());
         let (left, waiting) = bounded::<()>(0);
         let leaving = thread::spawn("leave", move || {
             // The commit thread holds the consumer too, and may hang in a commit.
@@ -362,6 +397,15 @@ impl GroupMember {
     }
 }
 
+impl Drop for GroupMember {
+    fn drop(&mut self) {
+        // Else the end of the consumer would wait for answers to its last rebalance.
+        if let Some(consumer) = &self.consumer {
+            consumer.context().close();
+        }
+    }
+}
+
 /// Whether a member fetches records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fetching {
@@ -394,6 +438,10 @@ impl From<KafkaError> for CommitError {
             _ => CommitError::Other(error.into()),
         }
     }
+}
+
+fn is_among(partitions: &[Partition], topic: &str, number: i32) -> bool {
+    partitions.iter().any(|partition| partition.number == number && *partition.topic == *topic)
 }
 
 fn list(partitions: &[Partition], offset: impl Fn(&Partition) -> Offset) -> TopicPartitionList {
