@@ -1,9 +1,12 @@
 //! metric-sink: consumer threads of one group, each appending what it reads to its own file.
 
+mod assigned;
+mod batch;
 mod consumer;
 mod error;
 pub mod file;
 pub mod journal;
+pub mod journaled;
 mod last_commits;
 pub mod lock;
 #[cfg(test)]
@@ -14,18 +17,23 @@ pub mod positions;
 pub mod progress;
 pub mod recovery;
 pub mod settings;
+pub mod store;
 mod stuck;
+mod unsettled;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, unbounded};
 
+use assigned::Assigned;
 use consumer::ConsumerThread;
 pub use error::ConsumerError;
-use file::{DataFile, FileError};
+use file::FileError;
+use journaled::JournaledFile;
 use last_commits::LastCommits;
 use lock::{FolderLock, LockError};
+use ownership::Writer;
 use progress::ThreadProgress;
 use settings::{Membership, Settings};
 
@@ -88,45 +96,42 @@ impl Sink {
         std::fs::create_dir_all(&folder)
             .map_err(|source| SinkError::Folder { path: folder.clone(), source })?;
         let lock = FolderLock::acquire(&folder, system.clock.as_ref())?;
+        let store = store::store_id(&folder, &system.random)?;
+        let mut files = Vec::new();
+        for (thread, number) in (0..).zip(0..settings.threads) {
+            let path = folder.join(format!("consumer-thread-{number}.csv"));
+            files.push(JournaledFile::open(&path, Writer { store, thread }, settings.fsync)?);
+        }
+        // After that, because a journal may have been set aside.
+        let mut unsettled = unsettled::find(&folder, store, &settings)?;
         let settings = Arc::new(settings);
         let (ends, ended) = unbounded();
         let mut consumers = Vec::new();
         let mut progress = Vec::new();
-        let last_commits = LastCommits::new();
-        for number in 0..settings.threads {
-            let name = format!("consumer-thread-{number}");
-            let path = folder.join(format!("{name}.csv"));
-            let (file, torn) = DataFile::open(&path)?;
-            if let Some(torn) = torn {
-                log::warn!(
-                    target: &name,
-                    "{} ended in a torn record of {} bytes, which was never committed; it is cut off",
-                    path.display(),
-                    torn.bytes
-                );
-            }
+        let (assigned, last_commits) = (Assigned::default(), LastCommits::new());
+        for file in files {
+            let thread = file.writer().thread;
+            let name = format!("consumer-thread-{thread}");
             let of_thread = Arc::new(ThreadProgress::default());
             progress.push((name.clone(), of_thread.clone()));
-            let group = group_settings(&settings, &name, system);
-            let clock = system.clock.clone();
-            consumers.push((
-                name.clone(),
-                ConsumerThread::new(
-                    name,
-                    file,
-                    settings.clone(),
-                    group,
-                    of_thread,
-                    last_commits.clone(),
-                    clock,
-                ),
-            ));
+            consumers.push(ConsumerThread {
+                file,
+                others: unsettled.take_of(thread),
+                group: group_settings(&settings, &name, system),
+                name,
+                settings: settings.clone(),
+                progress: of_thread,
+                assigned: assigned.clone(),
+                last_commits: last_commits.clone(),
+                clock: system.clock.clone(),
+            });
         }
         // The threads hold theirs; one more would never be given up.
         drop(last_commits);
         let mut threads = Vec::new();
-        for (name, consumer) in consumers {
+        for consumer in consumers {
             let (stop, ends) = (stop.clone(), ends.clone());
+            let name = consumer.name.clone();
             let spawned = thread::spawn(&name.clone(), move || {
                 let result = consumer.run(&stop);
                 // Whoever waited for it may have ended.

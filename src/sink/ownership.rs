@@ -37,6 +37,10 @@ impl StoreId {
     pub fn new(random: u64) -> StoreId {
         StoreId(random & 0xffff_ffff_ffff)
     }
+
+    /// An id for tests.
+    #[cfg(test)]
+    pub(super) const SAMPLE: StoreId = StoreId(0xaa);
 }
 
 impl fmt::Display for StoreId {

@@ -13,6 +13,8 @@ use crate::kafka::group::Partition;
 pub struct ThreadProgress {
     records: AtomicU64,
     bytes: AtomicU64,
+    taken_out: AtomicU64,
+    doubtful: AtomicU64,
     partitions: Mutex<Vec<PartitionProgress>>,
 }
 
@@ -32,6 +34,26 @@ impl ThreadProgress {
     pub fn wrote(&self, records: u64, bytes: u64) {
         self.records.fetch_add(records, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts records that were taken out of the file again, because they were not committed.
+    pub fn took_out(&self, records: u64) {
+        self.taken_out.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// Counts records that may stand in the files more than once, or not at all.
+    pub fn doubted(&self, records: u64) {
+        self.doubtful.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// How many records were taken out of the files again.
+    pub fn taken_out(&self) -> u64 {
+        self.taken_out.load(Ordering::Relaxed)
+    }
+
+    /// How many records may stand in the files more than once, or not at all.
+    pub fn doubtful(&self) -> u64 {
+        self.doubtful.load(Ordering::Relaxed)
     }
 
     /// How many records and bytes are in the file by this run.
@@ -88,6 +110,8 @@ pub struct Totals {
     pub partitions: usize,
     /// Records that are still to come, as far as is known.
     pub lag: u64,
+    /// Records that may stand in the files more than once, or not at all.
+    pub doubtful: u64,
 }
 
 impl Totals {
@@ -98,6 +122,7 @@ impl Totals {
             let (records, bytes) = thread.written();
             totals.records += records;
             totals.bytes += bytes;
+            totals.doubtful += thread.doubtful();
             for partition in thread.partitions() {
                 totals.partitions += 1;
                 totals.lag += partition.lag.unwrap_or(0);

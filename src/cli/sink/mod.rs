@@ -261,8 +261,12 @@ fn summary(threads: &[(String, Arc<ThreadProgress>)]) -> Vec<(String, String)> {
         (name.clone(), format!("{records} records, {}; {partitions}", Bytes(bytes)))
     };
     let mut lines: Vec<_> = threads.iter().map(line).collect();
-    let Totals { records, bytes, lag, .. } = totals(threads);
-    let all = format!("{records} records, {} in all; lag {lag}", Bytes(bytes));
+    let Totals { records, bytes, lag, doubtful, .. } = totals(threads);
+    let mut all = format!("{records} records, {} in all; lag {lag}", Bytes(bytes));
+    if doubtful > 0 {
+        // Never zero for nothing: the log has named each range.
+        all += &format!("; {doubtful} records undecided or missing, see the warnings");
+    }
     lines.push((String::new(), all));
     lines
 }

@@ -19,6 +19,8 @@ pub enum Entry {
     Batch(Batch),
     /// All batches up to this number are confirmed.
     Confirmed(u64),
+    /// All batches up to this number are settled: the group was asked, and what is left stays.
+    Settled(u64),
     /// The batches from `number` on are void; the file ends at `length`.
     Cut {
         /// The first batch that is void.
@@ -132,6 +134,7 @@ impl Entry {
             MARK => Entry::Header(words.header()?),
             "batch" => Entry::Batch(words.batch()?),
             "confirmed" => Entry::Confirmed(words.number()?),
+            "settled" => Entry::Settled(words.number()?),
             "cut" => Entry::Cut { number: words.number()?, length: words.number()? },
             "kept" => Entry::Kept(words.batch()?),
             "rewrite" => Entry::Rewrite {
@@ -163,6 +166,7 @@ impl fmt::Display for Entry {
             }
             Entry::Batch(batch) => write!(f, "batch {batch}"),
             Entry::Confirmed(number) => write!(f, "confirmed {number}"),
+            Entry::Settled(number) => write!(f, "settled {number}"),
             Entry::Cut { number, length } => write!(f, "cut {number} {length}"),
             Entry::Kept(batch) => write!(f, "kept {batch}"),
             Entry::Rewrite { number, bytes: Range { start, end }, checksum } => {
@@ -305,6 +309,7 @@ mod tests {
                 "batch 17 1000..2000 9a0b1c2d my-topic:3 100..150 50 1000+600,1700+300 other:0 7..9 2 1600+100",
             ),
             (Entry::Confirmed(17), "confirmed 17"),
+            (Entry::Settled(17), "settled 17"),
             (Entry::Cut { number: 18, length: 2000 }, "cut 18 2000"),
             (
                 Entry::Kept(Batch { parts: batch.parts[..1].to_vec(), ..batch }),

@@ -27,17 +27,8 @@ pub struct Journal {
 
 /// The journal of a data file.
 pub fn journal_path(data: &Path) -> PathBuf {
-    beside(data, "journal")
-}
-
-/// Where the bytes lie that a rewrite puts at the end of a data file.
-pub fn side_path(data: &Path) -> PathBuf {
-    beside(data, "redo")
-}
-
-fn beside(data: &Path, extension: &str) -> PathBuf {
     let name = data.file_name().unwrap_or_default().to_string_lossy();
-    data.with_file_name(format!(".{name}.{extension}"))
+    data.with_file_name(format!(".{name}.journal"))
 }
 
 impl Journal {
@@ -76,6 +67,11 @@ impl Journal {
         &self.path
     }
 
+    /// Where the bytes lie that a rewrite puts at the end of the data file.
+    pub fn side_path(&self) -> PathBuf {
+        self.path.with_extension("redo")
+    }
+
     /// Adds an entry that may be lost; it is written with the next that may not.
     pub fn note(&mut self, entry: &Entry) {
         entry.encode(&mut self.waiting);
@@ -105,6 +101,11 @@ impl Journal {
     /// Whatever flushing fails with.
     pub fn flush(&self) -> io::Result<()> {
         self.file.sync_data()
+    }
+
+    /// Whether entries wait that were only noted.
+    pub fn has_notes(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Moves the journal to a free name, because its data file was moved or replaced.
@@ -144,7 +145,8 @@ fn read_end(file: &mut File) -> io::Result<Replay> {
         let first = replayed.batches.front();
         let is_enough = replayed.batches.len() >= RECENT
             && first.is_some_and(|batch| batch.number <= replayed.confirmed);
-        if start == 0 || is_enough || replayed.header.is_some() {
+        let is_settled = replayed.confirmed > 0 && replayed.batches.is_empty();
+        if start == 0 || is_enough || is_settled || replayed.header.is_some() {
             if replayed.header.is_none() && start > 0 {
                 let head = read(file, 0, HEADER_BYTES.min(length))?;
                 let line = memchr::memchr(b'\n', &head).map_or(0, |at| at + 1);
@@ -192,9 +194,9 @@ mod tests {
 
     #[test]
     fn a_journal_stands_hidden_beside_its_file() {
-        let data = Path::new("/data/consumer-thread-0.csv");
-        assert_eq!(journal_path(data), Path::new("/data/.consumer-thread-0.csv.journal"));
-        assert_eq!(side_path(data), Path::new("/data/.consumer-thread-0.csv.redo"));
+        let (folder, path, journal) = new();
+        assert_eq!(path, folder.path().join(".consumer-thread-0.csv.journal"));
+        assert_eq!(journal.side_path(), folder.path().join(".consumer-thread-0.csv.redo"));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! metric-sink-journal/1 writer 5f3a9c01d2e4.0 file 2049:1312 begin 0 #8a3c11f0
 //! batch 17 0..1000 9a0b1c2d my-topic:3 100..150 50 0+600,700+300 other:0 7..9 2 600+100 #…
 //! confirmed 17 #…
+//! settled 17 #…
 //! cut 18 1000 #…
 //! kept 19 1000..1300 77aa0011 my-topic:3 150..160 10 1000+300 #…
 //! rewrite 19 1000..1300 77aa0011 #…
@@ -23,6 +24,8 @@
 //!   and the one after the last, how many records, and where they stand as `start+length`. A
 //!   partition's records stand in the order of their offsets.
 //! * `confirmed` says that the commits of all batches up to this number have been accepted.
+//! * `settled` says that somebody has asked the group about all batches up to this number, and that
+//!   what is left of them stays, whatever the group says later.
 //! * `cut` says that the batches from this number on are void and that the file ends there.
 //! * `rewrite` says the same, and that the `kept` batches right before it stand there instead; their
 //!   bytes lie in `.consumer-thread-0.csv.redo` until `rewritten`.
@@ -34,5 +37,6 @@ mod file;
 mod replay;
 
 pub use entry::{Batch, Entry, FileId, Header, Part, Segment};
-pub use file::{Journal, journal_path, side_path};
+pub use file::{Journal, journal_path};
+pub(in crate::sink) use replay::RECENT;
 pub use replay::{Damage, Replay, replay};

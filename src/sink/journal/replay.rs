@@ -92,6 +92,11 @@ impl Replay {
                 self.last_number = self.last_number.max(number);
                 self.forget_old();
             }
+            Entry::Settled(number) => {
+                self.confirmed = self.confirmed.max(number);
+                self.last_number = self.last_number.max(number);
+                self.batches.retain(|batch| batch.number > number);
+            }
             Entry::Cut { number, length } => {
                 self.batches.retain(|batch| batch.number < number);
                 self.length = length;
@@ -205,6 +210,15 @@ mod tests {
             replay(&text(&entries), 0),
             Replay { unfinished: None, whole_bytes: text(&entries).len() as u64, ..during }
         );
+    }
+
+    #[test]
+    fn what_is_settled_is_not_looked_at_again() {
+        let entries = [header(0), Entry::Batch(batch(1, 0..10)), Entry::Settled(1)];
+        let mut entries = entries.to_vec();
+        entries.push(Entry::Batch(batch(2, 10..20)));
+        let replay = replay(&text(&entries), 0);
+        assert_eq!((numbers(&replay), replay.confirmed, replay.length), (vec![2], 1, 20));
     }
 
     #[test]
