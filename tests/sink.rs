@@ -1,6 +1,7 @@
 //! metric-sink as its users meet it.
 
 mod command_line;
+mod exactly_once;
 mod faults;
 mod files;
 mod group;

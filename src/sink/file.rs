@@ -5,9 +5,11 @@
 //! off when the file is opened. What is cut off was never committed, and is read again.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use super::journal::FileId;
 
 /// Files hold data that is nobody's business but the owner's and the group's.
 const MODE: u32 = 0o640;
@@ -50,31 +52,42 @@ pub struct Torn {
 }
 
 impl DataFile {
-    /// Opens a file for appending, making it if it is missing, and cuts a torn tail off.
+    /// Opens a file for appending, making it if it is missing, and leaves it as it is.
     ///
     /// # Errors
-    /// If it cannot be opened, read or cut.
-    pub fn open(path: &Path) -> Result<(DataFile, Option<Torn>), FileError> {
-        let failed = |action| move |source| FileError { action, path: path.to_owned(), source };
-        let mut file = OpenOptions::new()
+    /// If it cannot be opened.
+    pub fn open(path: &Path) -> Result<DataFile, FileError> {
+        let file = OpenOptions::new()
             .read(true)
             .append(true)
             .create(true)
             .mode(MODE)
             .open(path)
-            .map_err(failed("opening"))?;
-        let metadata = file.metadata().map_err(failed("reading"))?;
-        if !metadata.is_file() {
+            .map_err(|source| FileError { action: "opening", path: path.to_owned(), source })?;
+        Ok(DataFile { path: path.to_owned(), file })
+    }
+
+    /// Cuts off what follows the last line end; tells if there was something.
+    ///
+    /// # Errors
+    /// If the file cannot be read or cut.
+    pub fn cut_torn_line(&mut self) -> Result<Option<Torn>, FileError> {
+        if self.id().is_none() {
             // A device or a pipe has no tail to look at.
-            return Ok((DataFile { path: path.to_owned(), file }, None));
+            return Ok(None);
         }
-        let whole = end_of_last_line(&mut file, metadata.len()).map_err(failed("reading"))?;
-        let torn = metadata.len() - whole;
-        if torn > 0 {
-            file.set_len(whole).map_err(failed("cutting a torn record off"))?;
-        }
-        let torn = (torn > 0).then_some(Torn { bytes: torn });
-        Ok((DataFile { path: path.to_owned(), file }, torn))
+        let length = self.length();
+        let whole = end_of_last_line(&mut self.file, length)
+            .map_err(|source| self.failed("reading", source))?;
+        self.truncate(whole)?;
+        let bytes = length - whole;
+        Ok((bytes > 0).then_some(Torn { bytes }))
+    }
+
+    /// What the file is, whatever it is called; none if it is a device or a pipe.
+    pub fn id(&self) -> Option<FileId> {
+        let metadata = self.file.metadata().ok().filter(fs::Metadata::is_file)?;
+        Some(FileId { device: metadata.dev(), inode: metadata.ino() })
     }
 
     /// The file's path.
@@ -94,16 +107,53 @@ impl DataFile {
     ///
     /// # Errors
     /// Whatever writing fails with, such as a full disk.
-    pub fn append(&mut self, records: &[u8]) -> Result<(), FileError> {
+    pub fn append(&mut self, mut records: &mut [IoSlice<'_>]) -> Result<(), FileError> {
         let before = self.length();
-        self.file.write_all(records).map_err(|source| {
-            if let Err(error) = self.truncate(before) {
-                // Devices cannot be cut; in a file a torn record stays, which is cut off when the
-                // file is opened again.
-                log::debug!(target: "", "taking back a failed write: {error}");
+        while !records.is_empty() {
+            let written = match self.file.write_vectored(records) {
+                Ok(0) if records.iter().all(|slice| slice.is_empty()) => return Ok(()),
+                Ok(0) => Err(ErrorKind::WriteZero.into()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                result => result,
+            };
+            match written {
+                Ok(written) => IoSlice::advance_slices(&mut records, written),
+                Err(source) => {
+                    if let Err(error) = self.truncate(before) {
+                        // Devices cannot be cut; in a file a torn record stays, which is cut off
+                        // when the file is opened again.
+                        log::debug!(target: "", "taking back a failed write: {error}");
+                    }
+                    return Err(self.failed("writing to", source));
+                }
             }
-            self.failed("writing to", source)
-        })
+        }
+        Ok(())
+    }
+
+    /// Reads a stretch of the file, piece by piece.
+    ///
+    /// # Errors
+    /// Whatever reading fails with, the end of the file included, or `take` returns.
+    pub fn read_stretch(
+        &mut self,
+        start: u64,
+        length: u64,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), FileError> {
+        let mut read = || -> io::Result<()> {
+            self.file.seek(SeekFrom::Start(start))?;
+            let mut left = usize::try_from(length).map_err(io::Error::other)?;
+            let mut piece = vec![0; left.min(256 * 1024)];
+            while left > 0 {
+                let wanted = left.min(piece.len());
+                self.file.read_exact(&mut piece[..wanted])?;
+                take(&piece[..wanted])?;
+                left -= wanted;
+            }
+            Ok(())
+        };
+        read().map_err(|source| self.failed("reading", source))
     }
 
     /// Sees to it that what was appended is on the disk.
@@ -208,17 +258,18 @@ mod tests {
             (long.as_slice(), 0),
         ] {
             let (_folder, path) = file(content);
-            let (mut data, torn) = DataFile::open(&path).unwrap();
+            let mut data = DataFile::open(&path).unwrap();
+            let torn = data.cut_torn_line().unwrap();
             assert_eq!(torn.map_or(0, |torn| torn.bytes), content.len() as u64 - whole);
-            data.append(b"next\n").unwrap();
+            data.append(&mut [IoSlice::new(b"ne"), IoSlice::new(b"xt\n")]).unwrap();
             assert_eq!(fs::read(&path).unwrap().len() as u64, whole + 5);
         }
     }
 
     #[test]
     fn a_full_device_is_an_error_that_names_the_file() {
-        let (mut data, _) = DataFile::open(Path::new("/dev/full")).unwrap();
-        let error = data.append(b"record\n").unwrap_err();
+        let mut data = DataFile::open(Path::new("/dev/full")).unwrap();
+        let error = data.append(&mut [IoSlice::new(b"record\n")]).unwrap_err();
         assert!(error.to_string().starts_with("writing to /dev/full: No space left"), "{error}");
         assert_eq!(data.length(), 0);
     }
@@ -227,7 +278,7 @@ mod tests {
     fn a_file_that_was_moved_away_or_removed_is_noticed() {
         let (folder, path) = file(b"");
         let moved = folder.path().join("moved");
-        let (data, _) = DataFile::open(&path).unwrap();
+        let data = DataFile::open(&path).unwrap();
         assert_eq!(data.place(), Place::Here);
         fs::rename(&path, &moved).unwrap();
         assert_eq!(data.place(), Place::Moved);
@@ -241,7 +292,7 @@ mod tests {
     fn data_files_are_not_world_readable() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new.csv");
-        let (_data, _) = DataFile::open(&path).unwrap();
+        let _data = DataFile::open(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o007, 0);
     }
 
@@ -257,7 +308,8 @@ mod tests {
             }
             let cut = cut.min(whole.len());
             let (_folder, path) = file(&whole[..cut]);
-            let (data, _) = DataFile::open(&path).unwrap();
+            let mut data = DataFile::open(&path).unwrap();
+            data.cut_torn_line().unwrap();
             let left = fs::read(&path).unwrap();
             prop_assert_eq!(data.length(), left.len() as u64);
             prop_assert!(whole.starts_with(&left));

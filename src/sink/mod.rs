@@ -1,34 +1,49 @@
 //! metric-sink: consumer threads of one group, each appending what it reads to its own file.
 
+mod assigned;
+mod batch;
 mod consumer;
 pub mod dead_letters;
 mod error;
 pub mod file;
+pub mod journal;
+pub mod journaled;
 mod last_commits;
 pub mod lock;
+#[cfg(test)]
+mod model_check;
 mod output;
+pub mod ownership;
 pub mod positions;
 pub mod progress;
 mod rate;
+pub mod recovery;
 pub mod replay;
 pub mod rows;
 pub mod settings;
 pub mod status;
+pub mod store;
 mod stuck;
+mod turns;
+mod unsettled;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, unbounded};
 
+use assigned::Assigned;
 use consumer::ConsumerThread;
 pub use error::ConsumerError;
-use file::{DataFile, FileError};
+use file::FileError;
+use journaled::JournaledFile;
 use last_commits::LastCommits;
 use lock::{FolderLock, LockError};
+use ownership::Writer;
 use progress::ThreadProgress;
 use settings::{Membership, Settings};
 use status::{Board, StatusServerError, StatusServers};
+use turns::Turn;
 
 use crate::kafka::Connection;
 use crate::kafka::group::GroupSettings;
@@ -94,49 +109,46 @@ impl Sink {
         std::fs::create_dir_all(&folder)
             .map_err(|source| SinkError::Folder { path: folder.clone(), source })?;
         let lock = FolderLock::acquire(&folder, system.clock.as_ref())?;
+        let store = store::store_id(&folder, &system.random)?;
+        let mut files = Vec::new();
+        for (thread, number) in (0..).zip(0..settings.threads) {
+            let path = folder.join(format!("consumer-thread-{number}.csv"));
+            files.push(JournaledFile::open(&path, Writer { store, thread }, settings.fsync)?);
+        }
+        // After that, because a journal may have been set aside.
+        let mut unsettled = unsettled::find(&folder, store, &settings)?;
         let settings = Arc::new(settings);
         let (ends, ended) = unbounded();
         let mut consumers = Vec::new();
         let mut progress = Vec::new();
-        let last_commits = LastCommits::new();
-        for number in 0..settings.threads {
-            let name = format!("consumer-thread-{number}");
-            let path = folder.join(format!("{name}.csv"));
-            let (file, torn) = DataFile::open(&path)?;
-            if let Some(torn) = torn {
-                log::warn!(
-                    target: &name,
-                    "{} ended in a torn record of {} bytes, which was never committed; it is cut off",
-                    path.display(),
-                    torn.bytes
-                );
-            }
+        let (assigned, last_commits) = (Assigned::default(), LastCommits::new());
+        for (file, turn) in files.into_iter().zip(Turn::of(settings.threads)) {
+            let thread = file.writer().thread;
+            let name = format!("consumer-thread-{thread}");
             let of_thread = Arc::new(ThreadProgress::default());
-            of_thread.set_files(vec![path]);
+            of_thread.set_files(vec![file.path().to_owned()]);
             progress.push((name.clone(), of_thread.clone()));
-            let group = group_settings(&settings, &name, system);
-            let clock = system.clock.clone();
-            consumers.push((
-                name.clone(),
-                of_thread.clone(),
-                ConsumerThread::new(
-                    name,
-                    file,
-                    settings.clone(),
-                    group,
-                    of_thread,
-                    last_commits.clone(),
-                    clock,
-                ),
-            ));
+            consumers.push(ConsumerThread {
+                file,
+                others: unsettled.take_of(thread),
+                group: group_settings(&settings, &name, system),
+                name,
+                settings: settings.clone(),
+                progress: of_thread,
+                turn,
+                assigned: assigned.clone(),
+                last_commits: last_commits.clone(),
+                clock: system.clock.clone(),
+            });
         }
         // The threads hold theirs; one more would never be given up.
         drop(last_commits);
         let board = Arc::new(Board::new(&settings, progress, system.clock.clone()));
         let servers = StatusServers::start(&folder, settings.http.as_ref(), &board, &system.clock)?;
         let mut threads = Vec::new();
-        for (name, progress, consumer) in consumers {
+        for consumer in consumers {
             let (stop, ends) = (stop.clone(), ends.clone());
+            let (name, progress) = (consumer.name.clone(), consumer.progress.clone());
             let spawned = thread::spawn(&name.clone(), move || {
                 let result = consumer.run(&stop);
                 progress.ended(&result);

@@ -4,14 +4,18 @@
 //! once they are in the file, *flushed* once they are on the disk. Only flushed offsets are ever
 //! committed.
 
-use crate::kafka::group::Partition;
+use std::sync::Arc;
 
-/// Stands for the offset of a partition of which nothing is committed.
+use super::ownership::{History, Writer};
+use crate::kafka::group::{Commit, Partition};
+
+/// Stands for the offset of a partition of which this member has committed nothing.
 const NOTHING: i64 = -1;
 
 /// The offsets that follow the last record of each stage, by partition.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Positions {
+    writer: Writer,
     partitions: Vec<Stages>,
     /// The partition of the last record, where the next one most likely belongs too.
     current: usize,
@@ -25,25 +29,44 @@ struct Stages {
     written: i64,
     flushed: i64,
     committed: i64,
+    /// What goes with its commits: who owned what.
+    metadata: Arc<str>,
+}
+
+/// How a record follows the one before it in its partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// By a larger offset.
+    Onwards,
+    /// By a smaller one: the partition was made anew, or has lost its end.
+    BeginsAgain,
 }
 
 impl Positions {
-    /// Notes where a partition begins that the group has committed nothing of.
+    /// Begins without any partition.
+    pub fn new(writer: Writer) -> Positions {
+        Positions { writer, partitions: Vec::new(), current: 0 }
+    }
+
+    /// Notes where a partition begins, and what goes with its commits.
     ///
     /// The beginning is committed like a record's offset: whoever gets the partition next must not
-    /// look for the beginning again, at a later time, and skip what came in between.
-    pub fn start(&mut self, partition: Partition, offset: i64) {
+    /// look for the beginning again, at a later time, and skip what came in between; and others learn
+    /// who has it.
+    pub fn start(&mut self, partition: Partition, offset: i64, history: &History) {
+        self.partitions.retain(|each| each.partition != partition);
         self.partitions.push(Stages {
             partition,
             pending: offset,
             written: offset,
             flushed: offset,
             committed: NOTHING,
+            metadata: history.to_metadata().into(),
         });
     }
 
     /// Counts a record as pending.
-    pub fn read(&mut self, topic: &str, number: i32, offset: i64) {
+    pub fn read(&mut self, topic: &str, number: i32, offset: i64) -> Order {
         let is_it =
             |each: &Stages| each.partition.number == number && *each.partition.topic == *topic;
         if !self.partitions.get(self.current).is_some_and(is_it) {
@@ -54,11 +77,28 @@ impl Positions {
                     written: offset,
                     flushed: offset,
                     committed: offset,
+                    metadata: History::begin(self.writer, offset).to_metadata().into(),
                 });
                 self.partitions.len() - 1
             });
         }
-        self.partitions[self.current].pending = offset + 1;
+        let stages = &mut self.partitions[self.current];
+        let order = if offset < stages.pending { Order::BeginsAgain } else { Order::Onwards };
+        if order == Order::BeginsAgain {
+            stages.metadata = History::begin(self.writer, offset).to_metadata().into();
+        }
+        stages.pending = offset + 1;
+        order
+    }
+
+    /// All partitions.
+    pub fn partitions(&self) -> Vec<Partition> {
+        self.partitions.iter().map(|each| each.partition.clone()).collect()
+    }
+
+    /// Whether there is no partition.
+    pub fn is_empty(&self) -> bool {
+        self.partitions.is_empty()
     }
 
     /// Counts all pending records as written.
@@ -72,17 +112,21 @@ impl Positions {
     }
 
     /// The flushed offsets that are not committed yet.
-    pub fn to_commit(&self) -> Vec<(Partition, i64)> {
+    pub fn to_commit(&self) -> Vec<Commit> {
         self.partitions
             .iter()
-            .filter(|each| each.flushed > each.committed)
-            .map(|each| (each.partition.clone(), each.flushed))
+            .filter(|each| each.flushed != each.committed)
+            .map(|each| Commit {
+                partition: each.partition.clone(),
+                offset: each.flushed,
+                metadata: each.metadata.clone(),
+            })
             .collect()
     }
 
     /// Counts these offsets as committed.
-    pub fn committed(&mut self, offsets: &[(Partition, i64)]) {
-        for (partition, offset) in offsets {
+    pub fn committed(&mut self, commits: &[Commit]) {
+        for Commit { partition, offset, .. } in commits {
             let known = self.partitions.iter_mut().find(|each| each.partition == *partition);
             if let Some(each) = known {
                 each.committed = *offset;
@@ -100,7 +144,7 @@ impl Positions {
     pub fn take_back_pending(&mut self) -> Vec<(Partition, i64)> {
         self.partitions
             .iter_mut()
-            .filter(|each| each.written < each.pending)
+            .filter(|each| each.written != each.pending)
             .map(|each| {
                 each.pending = each.written;
                 (each.partition.clone(), each.written)
@@ -132,6 +176,19 @@ pub fn names(partitions: &[Partition]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::ownership::StoreId;
+
+    const WRITER: Writer = Writer { store: StoreId::SAMPLE, thread: 3 };
+
+    fn positions() -> Positions {
+        Positions::new(WRITER)
+    }
+
+    /// What is to be committed, without the words that go with it.
+    fn to_commit(positions: &Positions) -> Vec<(Partition, i64)> {
+        let commits = positions.to_commit().into_iter();
+        commits.map(|commit| (commit.partition, commit.offset)).collect()
+    }
 
     fn partition(number: i32) -> Partition {
         Partition { topic: "t".into(), number }
@@ -139,43 +196,43 @@ mod tests {
 
     #[test]
     fn only_what_is_on_the_disk_is_committed() {
-        let mut positions = Positions::default();
+        let mut positions = positions();
         positions.read("t", 0, 10);
         positions.read("t", 0, 11);
-        assert_eq!(positions.to_commit(), []);
+        assert_eq!(to_commit(&positions), []);
         positions.wrote();
-        assert_eq!(positions.to_commit(), []);
+        assert_eq!(to_commit(&positions), []);
         positions.flushed();
         positions.read("t", 0, 12);
-        assert_eq!(positions.to_commit(), [(partition(0), 12)]);
-        positions.committed(&[(partition(0), 12)]);
-        assert_eq!(positions.to_commit(), []);
+        assert_eq!(to_commit(&positions), [(partition(0), 12)]);
+        positions.committed(&positions.to_commit());
+        assert_eq!(to_commit(&positions), []);
         positions.wrote();
-        assert_eq!(positions.to_commit(), [], "written after the last flush");
+        assert_eq!(to_commit(&positions), [], "written after the last flush");
     }
 
     #[test]
     fn a_beginning_is_committed_before_any_record_comes() {
-        let mut positions = Positions::default();
-        positions.start(partition(0), 0);
-        positions.start(partition(1), 7);
-        assert_eq!(positions.to_commit(), [(partition(0), 0), (partition(1), 7)]);
-        positions.committed(&[(partition(0), 0), (partition(1), 7)]);
+        let mut positions = positions();
+        positions.start(partition(0), 0, &History::begin(WRITER, 0));
+        positions.start(partition(1), 7, &History::begin(WRITER, 7));
+        assert_eq!(to_commit(&positions), [(partition(0), 0), (partition(1), 7)]);
+        positions.committed(&positions.to_commit());
         positions.read("t", 1, 9);
         positions.wrote();
         positions.flushed();
-        assert_eq!(positions.to_commit(), [(partition(1), 10)]);
+        assert_eq!(to_commit(&positions), [(partition(1), 10)]);
     }
 
     #[test]
     fn partitions_are_told_apart_by_topic_and_number() {
-        let mut positions = Positions::default();
+        let mut positions = positions();
         for (topic, number, offset) in [("t", 0, 1), ("u", 0, 5), ("t", 1, 7), ("t", 0, 2)] {
             positions.read(topic, number, offset);
         }
         positions.wrote();
         positions.flushed();
-        let mut commits = positions.to_commit();
+        let mut commits = to_commit(&positions);
         commits.sort();
         let u = Partition { topic: "u".into(), number: 0 };
         assert_eq!(commits, [(partition(0), 3), (partition(1), 8), (u, 6)]);
@@ -183,22 +240,22 @@ mod tests {
 
     #[test]
     fn what_has_gone_is_never_committed() {
-        let mut positions = Positions::default();
+        let mut positions = positions();
         positions.read("t", 0, 1);
         positions.read("t", 1, 1);
         positions.wrote();
         positions.flushed();
         positions.forget(&[partition(0)]);
-        assert_eq!(positions.to_commit(), [(partition(1), 2)]);
+        assert_eq!(to_commit(&positions), [(partition(1), 2)]);
         positions.read("t", 0, 9);
         positions.wrote();
         positions.flushed();
-        assert_eq!(positions.to_commit().len(), 2);
+        assert_eq!(to_commit(&positions).len(), 2);
     }
 
     #[test]
     fn what_is_taken_back_is_read_again_from_where_its_stage_begins() {
-        let mut positions = Positions::default();
+        let mut positions = positions();
         positions.read("t", 0, 1);
         positions.wrote();
         positions.flushed();
@@ -209,6 +266,22 @@ mod tests {
         assert_eq!(positions.take_back_pending(), [(partition(0), 3), (partition(1), 40)]);
         assert_eq!(positions.take_back_pending(), []);
         assert_eq!(positions.take_back_unflushed(), [(partition(0), 2)]);
-        assert_eq!(positions.to_commit(), [(partition(0), 2)]);
+        assert_eq!(to_commit(&positions), [(partition(0), 2)]);
+    }
+
+    #[test]
+    fn a_partition_that_begins_again_has_a_history_of_its_own() {
+        let mut positions = positions();
+        positions.start(partition(0), 900, &History::begin(WRITER, 500));
+        assert_eq!(positions.read("t", 0, 900), Order::Onwards);
+        positions.wrote();
+        positions.flushed();
+        assert_eq!(&*positions.to_commit()[0].metadata, "metric-sink/1 0000000000aa.3@500");
+        positions.committed(&positions.to_commit());
+        assert_eq!(positions.read("t", 0, 0), Order::BeginsAgain);
+        positions.wrote();
+        positions.flushed();
+        assert_eq!(to_commit(&positions), [(partition(0), 1)]);
+        assert_eq!(&*positions.to_commit()[0].metadata, "metric-sink/1 0000000000aa.3@0");
     }
 }

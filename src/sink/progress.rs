@@ -14,7 +14,7 @@ use super::status::{
 };
 use super::stuck::Step;
 use crate::kafka::PartitionLag;
-use crate::kafka::group::{CommitError, Partition, Rebalance};
+use crate::kafka::group::{Commit, CommitError, Partition, Rebalance};
 
 /// How far one thread has come; it is kept up to date by the thread and read by others.
 ///
@@ -159,6 +159,16 @@ impl ThreadProgress {
         self.noted().counters.taken_back += u64::from(!again.is_empty());
     }
 
+    /// Counts records that were taken out of the file again, because they were not committed.
+    pub(super) fn took_out(&self, records: u64) {
+        self.noted().counters.records_taken_out += records;
+    }
+
+    /// Counts records that may stand in the files more than once, or not at all.
+    pub(super) fn doubted(&self, records: u64) {
+        self.noted().counters.records_doubtful += records;
+    }
+
     /// Notes that a commit has begun.
     pub(super) fn commit_began(&self, now: Duration) {
         self.noted().commit_began = Some(now);
@@ -167,14 +177,15 @@ impl ThreadProgress {
     /// Notes how the commit of these offsets has ended.
     pub(super) fn commit_ended(
         &self,
-        offsets: &[(Partition, i64)],
+        offsets: &[Commit],
         result: &Result<(), CommitError>,
         now: Duration,
     ) {
         let mut noted = self.noted();
         let outcome = match result {
             Ok(()) => {
-                noted.committed.extend(offsets.iter().cloned());
+                let offsets = offsets.iter().map(|each| (each.partition.clone(), each.offset));
+                noted.committed.extend(offsets);
                 noted.last_success = Some(now);
                 noted.counters.commits += 1;
                 CommitOutcome::Ok

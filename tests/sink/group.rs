@@ -12,7 +12,7 @@ use super::{LIMIT, Scene, assert_complete, distinct_in, lines_in, stop};
 use crate::support::{Cluster, wait_for};
 
 /// Runs `work` while numbered records are written to the topic; returns how many there are.
-fn under_load(scene: &Scene<'_>, work: impl FnOnce(&AtomicU64)) -> u64 {
+pub(super) fn under_load(scene: &Scene<'_>, work: impl FnOnce(&AtomicU64)) -> u64 {
     let (is_over, sent) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
         scope.spawn(|| {

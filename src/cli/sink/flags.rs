@@ -10,7 +10,7 @@ const RUNNING: &str = "Running";
 /// The command line of metric-sink.
 pub const PROGRAM: Program = Program {
     name: "metric-sink",
-    about: "Reads Kafka topics with several members of one consumer group and appends what each reads to its own file, consumer-thread-N.csv. Offsets are committed only after the data is on the disk.",
+    about: "Reads Kafka topics with several members of one consumer group and appends what each reads to its own file, consumer-thread-N.csv. Each record stands in the files exactly once: offsets are committed only after the data is on the disk, and what was not committed is taken out again.",
     words: Words::Commands(&[
         Word {
             usage: "status",
@@ -57,7 +57,7 @@ pub const PROGRAM: Program = Program {
             Takes::Choice(&["commit", "never"]),
             "commit",
             WRITING,
-            "Flush data to the disk before each commit, or never: then a power failure can lose what was committed",
+            "Flush data to the disk before each commit, or never: then a power failure can lose what was committed, or double it; the death of the process does not",
         ),
         Flag::new(
             "commit-interval",

@@ -13,6 +13,7 @@
 //! rebalances, KIP-848 for the protocol called `consumer`.
 
 mod context;
+mod offsets;
 mod records;
 mod settings;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use super::{PartitionLag, PropertyError};
 use crate::system::{Clock, thread};
 use context::MemberContext;
+pub use offsets::{Commit, CommittedOffset, Fencing};
 use records::{RecordError, RecordQueue};
 pub use settings::{GroupProtocol, GroupSettings, StartOffset};
 pub use view::{RecordView, Taking};
@@ -241,21 +243,13 @@ impl GroupMember {
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         match rebalance {
             Rebalance::Assigned(partitions) => {
-                let starts = self.starts(consumer, partitions)?;
+                let starts = self.starts(partitions)?;
                 let assignment = list(partitions, |partition| {
                     let start = starts.iter().find(|(started, _)| started == partition);
                     // The library asks for committed offsets itself, and resets as it is set.
                     start.map_or(Offset::Invalid, |(_, offset)| Offset::Offset(*offset))
                 });
-                // Before the assignment, so that no record can come by another way.
-                if let Some(records) = &self.records {
-                    records.adopt(partitions);
-                }
-                if cooperative {
-                    consumer.incremental_assign(&assignment)?;
-                } else {
-                    consumer.assign(&assignment)?;
-                }
+                self.assign(partitions, &assignment)?;
                 Ok(starts)
             }
             Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
@@ -274,6 +268,24 @@ impl GroupMember {
         }
     }
 
+    fn assign(
+        &self,
+        partitions: &[Partition],
+        assignment: &TopicPartitionList,
+    ) -> Result<(), GroupError> {
+        let Some(consumer) = &self.consumer else { return Ok(()) };
+        // Before the assignment, so that no record can come by another way.
+        if let Some(records) = &self.records {
+            records.adopt(partitions);
+        }
+        if matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+            consumer.incremental_assign(assignment)?;
+        } else {
+            consumer.assign(assignment)?;
+        }
+        Ok(())
+    }
+
     /// Begins a commit; [`GroupMember::committed`] tells how it ends. One at a time.
     pub fn commit(&self, offsets: impl IntoIterator<Item = (Partition, i64)>) {
         let mut positions = TopicPartitionList::new();
@@ -281,6 +293,10 @@ impl GroupMember {
             // The only error is an offset below zero, which no record has.
             let _ = positions.add_partition_offset(&topic, number, Offset::Offset(offset));
         }
+        self.begin_commit(positions);
+    }
+
+    fn begin_commit(&self, positions: TopicPartitionList) {
         if let Some(commits) = &self.commits {
             // The committer ends after this sender has gone.
             let _ = commits.send(positions);
@@ -361,39 +377,14 @@ impl GroupMember {
 
     /// Where those partitions begin of which the group has committed nothing, unless that is at
     /// the oldest record, which the library finds itself.
-    fn starts(
-        &self,
-        consumer: &BaseConsumer<MemberContext>,
-        partitions: &[Partition],
-    ) -> Result<Vec<(Partition, i64)>, KafkaError> {
-        if self.start == StartOffset::Earliest || partitions.is_empty() {
+    fn starts(&self, partitions: &[Partition]) -> Result<Vec<(Partition, i64)>, GroupError> {
+        if self.start == StartOffset::Earliest {
             return Ok(Vec::new());
         }
-        let asked = list(partitions, |_| Offset::Invalid);
-        let committed = consumer.committed_offsets(asked, OFFSETS_TIMEOUT)?;
-        let is_new = |partition: &&Partition| {
-            let known = committed.find_partition(&partition.topic, partition.number);
-            !known.is_some_and(|known| matches!(known.offset(), Offset::Offset(_)))
-        };
-        let new: Vec<_> = partitions.iter().filter(is_new).cloned().collect();
-        let at_time = match self.start {
-            StartOffset::At { epoch_ms } if !new.is_empty() => {
-                let asked = list(&new, |_| Offset::Offset(epoch_ms));
-                consumer.offsets_for_times(asked, OFFSETS_TIMEOUT)?
-            }
-            _ => TopicPartitionList::new(),
-        };
-        let mut starts = Vec::with_capacity(new.len());
-        for partition in new {
-            let (topic, number) = (&partition.topic, partition.number);
-            let offset = match at_time.find_partition(topic, number).map(|found| found.offset()) {
-                Some(Offset::Offset(offset)) => offset,
-                // No record is that young: what comes next is.
-                _ => consumer.fetch_watermarks(topic, number, OFFSETS_TIMEOUT)?.1,
-            };
-            starts.push((partition, offset));
-        }
-        Ok(starts)
+        let committed = self.committed_offsets(partitions)?;
+        let new = committed.into_iter().filter(|known| known.offset.is_none());
+        let starts = self.first_offsets(&new.map(|known| known.partition).collect::<Vec<_>>())?;
+        Ok(starts.into_iter().filter_map(|(new, start)| Some((new, start?))).collect())
     }
 }
 

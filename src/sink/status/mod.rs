@@ -219,6 +219,10 @@ pub struct Counters {
     pub flush_errors: u64,
     /// How often records were taken back, to be read again.
     pub taken_back: u64,
+    /// Records that were taken out of the files again because they were not committed.
+    pub records_taken_out: u64,
+    /// Records that may stand in the files more than once, or not at all.
+    pub records_doubtful: u64,
     /// How often the group has changed which partitions are the thread's.
     pub rebalances: u64,
 }

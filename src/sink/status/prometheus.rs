@@ -210,6 +210,20 @@ impl Page<'_> {
             |thread, add| add(&[], thread.counters.taken_back as f64),
         );
         self.family(
+            "metric_sink_records_taken_out_total",
+            Counter,
+            "Records that were taken out of the files again because they were not committed.",
+            threads,
+            |thread, add| add(&[], thread.counters.records_taken_out as f64),
+        );
+        self.family(
+            "metric_sink_records_doubtful_total",
+            Counter,
+            "Records that may stand in the files more than once, or not at all; the log names them.",
+            threads,
+            |thread, add| add(&[], thread.counters.records_doubtful as f64),
+        );
+        self.family(
             "metric_sink_rebalances_total",
             Counter,
             "How often the group has changed which partitions are the thread's.",

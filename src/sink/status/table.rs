@@ -109,6 +109,8 @@ fn faults(thread: &ThreadStatus) -> String {
         (counters.commits_refused, "refused commits"),
         (counters.commits_failed, "failed commits"),
         (counters.taken_back, "times taken back"),
+        (counters.records_taken_out, "records taken out"),
+        (counters.records_doubtful, "doubtful records"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)

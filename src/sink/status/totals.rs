@@ -23,6 +23,8 @@ pub struct Totals {
     pub partitions: usize,
     /// Records that are still to come, as far as is known.
     pub lag: u64,
+    /// Records that may stand in the files more than once, or not at all.
+    pub doubtful: u64,
 }
 
 impl Totals {
@@ -35,6 +37,7 @@ impl Totals {
             totals.records_per_second += thread.records_per_second;
             totals.bytes_per_second += thread.bytes_per_second;
             totals.partitions += thread.partitions.len();
+            totals.doubtful += thread.counters.records_doubtful;
             totals.lag += thread.partitions.iter().filter_map(|each| each.lag).sum::<u64>();
         }
         totals

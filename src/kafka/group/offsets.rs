@@ -1,0 +1,147 @@
+//! Committed offsets with the words that go with them, for owners that look before they begin.
+
+use std::sync::Arc;
+
+use rdkafka::consumer::{Consumer, RebalanceProtocol};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::{Fetching, GroupError, GroupMember, OFFSETS_TIMEOUT, Partition, StartOffset, list};
+
+/// An offset to commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// The partition.
+    pub partition: Partition,
+    /// The offset that comes next.
+    pub offset: i64,
+    /// What is kept with it; brokers take 4096 bytes unless they are told otherwise.
+    pub metadata: Arc<str>,
+}
+
+/// What the group has committed of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommittedOffset {
+    /// The partition.
+    pub partition: Partition,
+    /// The offset that comes next; none if there is none.
+    pub offset: Option<i64>,
+    /// What was committed with it, by whomever.
+    pub metadata: String,
+}
+
+/// How a group fences the members that it has moved on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fencing {
+    /// A rebalance gives up all partitions and begins a generation; commits of older ones are
+    /// refused.
+    Generations,
+    /// Members give up partitions one by one, and are fenced one by one.
+    Members,
+}
+
+impl GroupMember {
+    /// Asks the group what it has committed of these partitions, whoever has them now.
+    ///
+    /// # Errors
+    /// If the group does not answer in time, or not for each of them.
+    pub fn committed_offsets(
+        &self,
+        partitions: &[Partition],
+    ) -> Result<Vec<CommittedOffset>, GroupError> {
+        let Some(consumer) = &self.consumer else { return Ok(Vec::new()) };
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked = list(partitions, |_| Offset::Invalid);
+        let answers = consumer.committed_offsets(asked, OFFSETS_TIMEOUT)?;
+        let found = |partition: &Partition| {
+            let answer = answers
+                .find_partition(&partition.topic, partition.number)
+                .ok_or_else(|| GroupError(format!("no committed offset of {partition} came")))?;
+            // A topic that is gone has no offsets either.
+            let offset = match (answer.error(), answer.offset()) {
+                (Err(error), _) => return Err(error.into()),
+                (Ok(()), Offset::Offset(offset)) => Some(offset),
+                (Ok(()), _) => None,
+            };
+            let metadata = answer.metadata().to_owned();
+            Ok(CommittedOffset { partition: partition.clone(), offset, metadata })
+        };
+        partitions.iter().map(found).collect()
+    }
+
+    /// Where partitions begin of which nothing is committed, by the settings; none is the oldest
+    /// record.
+    ///
+    /// # Errors
+    /// If the brokers do not answer in time.
+    pub fn first_offsets(
+        &self,
+        new: &[Partition],
+    ) -> Result<Vec<(Partition, Option<i64>)>, GroupError> {
+        let Some(consumer) = &self.consumer else { return Ok(Vec::new()) };
+        let at_time = match self.start {
+            StartOffset::Earliest => {
+                return Ok(new.iter().map(|partition| (partition.clone(), None)).collect());
+            }
+            StartOffset::At { epoch_ms } if !new.is_empty() => {
+                let asked = list(new, |_| Offset::Offset(epoch_ms));
+                consumer.offsets_for_times(asked, OFFSETS_TIMEOUT)?
+            }
+            _ => TopicPartitionList::new(),
+        };
+        let first = |partition: &Partition| -> Result<_, KafkaError> {
+            let (topic, number) = (&partition.topic, partition.number);
+            let offset = match at_time.find_partition(topic, number).map(|found| found.offset()) {
+                Some(Offset::Offset(offset)) => offset,
+                // No record is that young: what comes next is.
+                _ => consumer.fetch_watermarks(topic, number, OFFSETS_TIMEOUT)?.1,
+            };
+            Ok((partition.clone(), Some(offset)))
+        };
+        Ok(new.iter().map(first).collect::<Result<_, _>>()?)
+    }
+
+    /// Lets an assignment take effect, with each partition beginning where it is said, or at its
+    /// oldest record. The library never begins at a committed offset by itself.
+    ///
+    /// # Errors
+    /// If the library refuses.
+    pub fn accept_from(&mut self, starts: &[(Partition, Option<i64>)]) -> Result<(), GroupError> {
+        let mut assignment = TopicPartitionList::new();
+        for (partition, start) in starts {
+            let offset = start.map_or(Offset::Beginning, Offset::Offset);
+            assignment.add_partition_offset(&partition.topic, partition.number, offset)?;
+        }
+        let partitions: Vec<_> = starts.iter().map(|(partition, _)| partition.clone()).collect();
+        self.assign(&partitions, &assignment)
+    }
+
+    /// Begins a commit with what goes with each offset; [`GroupMember::committed`] tells how it ends.
+    /// One at a time.
+    pub fn commit_with_metadata(&self, offsets: &[Commit]) {
+        let mut positions = TopicPartitionList::new();
+        for Commit { partition: Partition { topic, number }, offset, metadata } in offsets {
+            let mut position = positions.add_partition(topic, *number);
+            // The only error is an offset below zero, which no record has.
+            let _ = position.set_offset(Offset::Offset(*offset));
+            position.set_metadata(metadata);
+        }
+        self.begin_commit(positions);
+    }
+
+    /// Whether records are fetched.
+    pub fn fetching(&self) -> Fetching {
+        self.fetching
+    }
+
+    /// How the group fences members, as far as it is known: after the first assignment.
+    pub fn fencing(&self) -> Fencing {
+        let protocol = self.consumer.as_ref().map(|consumer| consumer.rebalance_protocol());
+        match protocol {
+            Some(RebalanceProtocol::Cooperative) => Fencing::Members,
+            _ => Fencing::Generations,
+        }
+    }
+}

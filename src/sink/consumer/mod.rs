@@ -1,0 +1,254 @@
+//! One consumer thread: it reads as a member of the group and appends to its own file.
+//!
+//! The order is always the same: records go to memory, from memory to the file in one write, from
+//! the file to the disk in one flush, and only then are their offsets committed. Each step may
+//! fail; what has not passed it stays where it was, and nothing behind it happens.
+//!
+//! A commit runs beside the next reads. Two moments wait for it: giving partitions up, and the end.
+//! What a commit that was never answered has come to is settled when the next partitions come.
+
+mod committing;
+mod rebalancing;
+mod writing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, select};
+
+use super::assigned::Assigned;
+use super::error::ConsumerError;
+use super::journaled::JournaledFile;
+use super::last_commits::{END_COMMIT_LIMIT, END_LEAVE_LIMIT, LastCommits};
+use super::output::Output;
+use super::positions::{Order, Positions};
+use super::progress::ThreadProgress;
+use super::settings::Settings;
+use super::stuck::{Step, Stuck};
+use super::turns::Turn;
+use crate::kafka::group::{
+    GroupError, GroupMember, GroupSettings, Left, Polled, Rebalance, Taking,
+};
+use crate::system::Clock;
+use committing::{Committing, Patience};
+use rebalancing::Standing;
+
+/// How long an idle thread waits at most; the library's own events are served in between.
+const IDLE_WAIT: Duration = Duration::from_millis(500);
+
+/// How long something that failed is left alone.
+const RETRY_WAIT: Duration = Duration::from_secs(1);
+
+/// A consumer thread before it starts: its files are open, the group not joined yet.
+pub(super) struct ConsumerThread {
+    /// Stands before its log lines.
+    pub(super) name: String,
+    /// What it writes to.
+    pub(super) file: JournaledFile,
+    /// Files that have to be settled before.
+    pub(super) others: Vec<JournaledFile>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) group: GroupSettings,
+    pub(super) progress: Arc<ThreadProgress>,
+    pub(super) turn: Turn,
+    pub(super) assigned: Assigned,
+    pub(super) last_commits: LastCommits,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl ConsumerThread {
+    /// Reads and writes until `stop` closes, then writes, commits and leaves.
+    ///
+    /// # Errors
+    /// If the group cannot be joined or shuts the member out, or records stay unwritten.
+    pub(super) fn run(self, stop: &Receiver<()>) -> Result<(), ConsumerError> {
+        let ConsumerThread { name, settings, group, last_commits, clock, .. } = self;
+        let member =
+            GroupMember::connect(&group, &name, clock.clone()).map_err(ConsumerError::Join)?;
+        self.turn.wait(stop, clock.as_ref());
+        member.join().map_err(ConsumerError::Join)?;
+        let output = Output::new(name.clone(), self.file, self.others, &settings);
+        let mut worker = Worker {
+            positions: Positions::new(output.writer()),
+            output,
+            name,
+            member,
+            stop: stop.clone(),
+            settings,
+            progress: self.progress,
+            turn: self.turn,
+            assigned: self.assigned,
+            clock,
+            // Nobody knows yet what became of what is in the files.
+            standing: Standing::InDoubt,
+            has_assignment: false,
+            next_takeover: Duration::ZERO,
+            unflushed_since: None,
+            unflushed_bytes: 0,
+            committing: None,
+            unaccepted: None,
+            stuck: None,
+            lost_place: None,
+        };
+        worker.report_findings();
+        let result = worker.work();
+        let ended = worker.end(last_commits);
+        result.and(ended)
+    }
+}
+
+struct Worker {
+    name: String,
+    member: GroupMember,
+    output: Output,
+    /// Closes when the thread is to end.
+    stop: Receiver<()>,
+    settings: Arc<Settings>,
+    progress: Arc<ThreadProgress>,
+    turn: Turn,
+    assigned: Assigned,
+    clock: Arc<dyn Clock>,
+    positions: Positions,
+    standing: Standing,
+    /// Since when there is something to flush or commit.
+    unflushed_since: Option<Duration>,
+    unflushed_bytes: u64,
+    /// The commit that is under way.
+    committing: Option<Committing>,
+    /// A rebalance that could not be accepted yet.
+    unaccepted: Option<Rebalance>,
+    /// An assignment has taken effect since partitions were last given up.
+    has_assignment: bool,
+    /// When to try again to take partitions over.
+    next_takeover: Duration,
+    /// The file cannot be written to, or not be flushed.
+    stuck: Option<Stuck>,
+    /// Why records that were taken back cannot be read again.
+    lost_place: Option<GroupError>,
+}
+
+/// What a look at the group has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Looked {
+    /// There may be more.
+    More,
+    /// Everything that was there has been read.
+    Everything,
+}
+
+impl Worker {
+    fn work(&mut self) -> Result<(), ConsumerError> {
+        loop {
+            let looked = self.look()?;
+            self.write();
+            self.note_commit_result();
+            if self.is_commit_due() {
+                self.flush_and_commit();
+            }
+            self.progress.came_round(self.clock.elapsed(), &self.positions, self.member.lags());
+            if self.stop.try_recv().is_err_and(|error| error.is_disconnected()) {
+                return Ok(());
+            }
+            if looked == Looked::Everything || self.is_before_next_try() {
+                self.wait();
+            }
+        }
+    }
+
+    /// Reads until the batch is full or nothing more is there.
+    fn look(&mut self) -> Result<Looked, ConsumerError> {
+        self.try_again_to_take_over();
+        // While the file cannot be written to, partitions are paused, so that no records come; but
+        // rebalances do, and whoever does not poll is taken for dead by the group.
+        while self.is_stuck_at(Step::Write)
+            || self.standing == Standing::InDoubt
+            || !self.output.is_full()
+        {
+            if let Some(error) = self.lost_place.take() {
+                return Err(ConsumerError::LostPlace(error));
+            }
+            let Worker { member, output, positions, .. } = self;
+            let polled = member.poll(|record| {
+                let (topic, number, offset) = (record.topic, record.partition, record.offset);
+                output.push(topic, number, offset, record.value);
+                if positions.read(topic, number, offset) == Order::BeginsAgain {
+                    output.hold_confirmed();
+                }
+                if output.is_full() { Taking::Enough } else { Taking::More }
+            });
+            match polled {
+                Polled::Records => {}
+                Polled::Rebalance(rebalance) => self.rebalance(rebalance),
+                Polled::Fatal(reason) => return Err(ConsumerError::ShutOut(reason)),
+                Polled::Nothing => return Ok(Looked::Everything),
+            }
+        }
+        Ok(Looked::More)
+    }
+
+    /// Waits for something to do.
+    fn wait(&mut self) {
+        let now = self.clock.elapsed();
+        let mut wait = IDLE_WAIT;
+        if let Some(stuck) = self.stuck.as_ref().filter(|_| self.output.waiting() > 0) {
+            wait = wait.min(stuck.next_try.saturating_sub(now));
+        }
+        let may_commit = self.standing == Standing::Sound && self.committing.is_none();
+        if let Some(since) = self.unflushed_since.filter(|_| may_commit) {
+            wait = wait.min((since + self.settings.commit_interval).saturating_sub(now));
+        }
+        select! {
+            recv(self.stop) -> _ => {}
+            recv(self.member.ready()) -> _ => {}
+            recv(self.member.committed()) -> result => {
+                if let Ok(result) = result {
+                    self.commit_ended(result);
+                }
+            }
+            recv(self.clock.after(wait)) -> _ => {}
+        }
+    }
+
+    /// Writes, commits and leaves.
+    fn end(mut self, last_commits: LastCommits) -> Result<(), ConsumerError> {
+        if let Some(stuck) = &mut self.stuck {
+            stuck.next_try = Duration::ZERO;
+        }
+        self.write();
+        let unwritten = self.output.waiting();
+        if !self.commit_everything(Patience::AtMost(END_COMMIT_LIMIT)) {
+            let partitions = self.positions.to_commit().len();
+            self.warn(format_args!(
+                "The last commit was not confirmed for {partitions} partitions; their last records are \
+                 read again by whoever has them next"
+            ));
+        }
+        self.progress.came_round(self.clock.elapsed(), &self.positions, self.member.lags());
+        self.output.end();
+        let path = self.output.path().to_owned();
+        let Worker { member, clock, name, .. } = self;
+        last_commits.wait(END_COMMIT_LIMIT, clock.as_ref());
+        if member.leave(END_LEAVE_LIMIT, clock.as_ref()) == Left::TooLate {
+            log::warn!(
+                target: &name,
+                "Leaving the group was not confirmed; it hands the partitions on after the session time-out"
+            );
+        }
+        match unwritten {
+            0 => Ok(()),
+            records => Err(ConsumerError::Unwritten { records, path }),
+        }
+    }
+
+    fn info(&self, message: std::fmt::Arguments<'_>) {
+        log::info!(target: &self.name, "{message}");
+    }
+
+    fn warn(&self, message: std::fmt::Arguments<'_>) {
+        log::warn!(target: &self.name, "{message}");
+    }
+
+    fn error(&self, message: std::fmt::Arguments<'_>) {
+        log::error!(target: &self.name, "{message}");
+    }
+}
