@@ -11,7 +11,7 @@ use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::Cluster;
+use super::{Cluster, wait_for};
 
 /// How long the cluster may take for anything asked of it here.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -157,7 +157,11 @@ impl<'c> Topic<'c> {
     }
 
     fn partitions(&self) -> Vec<i32> {
-        self.partitions_of(&self.reader())
+        // A topic that was made just now may not be known everywhere yet.
+        wait_for("the partitions of the topic", LIMIT, || {
+            let partitions = self.partitions_of(&self.reader());
+            (!partitions.is_empty()).then_some(partitions)
+        })
     }
 
     fn partitions_of(&self, consumer: &BaseConsumer) -> Vec<i32> {
