@@ -175,10 +175,7 @@ fn a_broker_that_is_killed_under_load_costs_no_record_and_doubles_none() {
     let cluster = Cluster::start(1);
     let scene = Scene::new(&cluster, "once-broker", 5);
     scene.topic.produce(0..50_000);
-    let sink = scene
-        .sink()
-        .args(["--commit-interval", "20ms", "--batch-records", "100", "--session-timeout", "30s"])
-        .start();
+    let sink = scene.sink().args(["--commit-interval", "20ms", "--batch-records", "100"]).start();
     wait_for_more_records(&[scene.folder.path()]);
     cluster.kill_broker(1);
     cluster.start_broker(1);
@@ -206,12 +203,17 @@ fn the_protocol_of_kip_848_leaves_each_record_once_after_a_kill_too() {
     );
     let scene = Scene::new(&cluster, "once-848", 3);
     let flags = ["--group-protocol", "consumer", "--threads", "2", "--commit-interval", "50ms"];
-    scene.topic.produce(0..2_000);
+    let folder = scene.folder.path();
+    let total = under_load(&scene, |_| {
+        let sink = scene.sink().args(flags).start();
+        wait_for_more_records(&[folder]);
+        sink.kill();
+        let sink = scene.sink().args(flags).start();
+        wait_for_more_records(&[folder]);
+        stop(sink);
+    });
     let sink = scene.sink().args(flags).start();
-    wait_for_more_records(&[scene.folder.path()]);
-    sink.kill();
-    let sink = scene.sink().args(flags).start();
-    scene.wait_for_numbers(2_000);
+    scene.wait_for_numbers(total);
     stop(sink);
-    assert_once(&[scene.folder.path()], 2_000);
+    assert_once(&[folder], total);
 }

@@ -157,7 +157,11 @@ impl<'c> Topic<'c> {
     }
 
     fn partitions(&self) -> Vec<i32> {
-        self.partitions_of(&self.reader())
+        // A topic that was made just now may not be known everywhere yet.
+        wait_for("the partitions of the topic", LIMIT, || {
+            let partitions = self.partitions_of(&self.reader());
+            (!partitions.is_empty()).then_some(partitions)
+        })
     }
 
     fn partitions_of(&self, consumer: &BaseConsumer) -> Vec<i32> {

@@ -81,7 +81,6 @@ impl ConsumerThread {
             clock,
             // Nobody knows yet what became of what is in the files.
             standing: Standing::InDoubt,
-            has_assignment: false,
             next_takeover: Duration::ZERO,
             unflushed_since: None,
             unflushed_bytes: 0,
@@ -117,8 +116,6 @@ struct Worker {
     committing: Option<Committing>,
     /// A rebalance that could not be accepted yet.
     unaccepted: Option<Rebalance>,
-    /// An assignment has taken effect since partitions were last given up.
-    has_assignment: bool,
     /// When to try again to take partitions over.
     next_takeover: Duration,
     /// The file cannot be written to, or not be flushed.

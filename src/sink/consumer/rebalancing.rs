@@ -23,6 +23,15 @@ pub(super) enum Standing {
     InDoubt,
 }
 
+/// Why the files are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// The group has assigned partitions, perhaps none, and waits for an answer.
+    Assignment,
+    /// Something is in doubt, and what settles it may have happened meanwhile.
+    Doubt,
+}
+
 /// Why partitions could not be taken over yet.
 #[derive(Debug, thiserror::Error)]
 enum TakeoverError {
@@ -110,9 +119,8 @@ impl Worker {
 
     pub(super) fn accept(&mut self, rebalance: Rebalance, attempt: Attempt) {
         let accepted = match &rebalance {
-            Rebalance::Assigned(partitions) => self.take_over(partitions),
+            Rebalance::Assigned(partitions) => self.take_over(partitions, Occasion::Assignment),
             Rebalance::Revoked(_) | Rebalance::Lost(_) => {
-                self.has_assignment &= self.member.fencing() == Fencing::Members;
                 self.member.accept(&rebalance).map(|_| ()).map_err(TakeoverError::from)
             }
         };
@@ -135,19 +143,20 @@ impl Worker {
         }
         if let Some(rebalance) = self.unaccepted.take() {
             self.accept(rebalance, Attempt::Again);
-        } else if self.standing == Standing::InDoubt
-            && self.has_assignment
-            && self.member.fencing() == Fencing::Members
-        {
+        } else if self.standing == Standing::InDoubt && self.member.fencing() == Fencing::Members {
             self.next_takeover = self.clock.elapsed() + RETRY_WAIT;
-            if let Err(error) = self.take_over(&[]) {
+            if let Err(error) = self.take_over(&[], Occasion::Doubt) {
                 log::debug!(target: &self.name, "Not settled yet: {error}");
             }
         }
     }
 
     /// Settles the ends of the files, and begins to read partitions where the group has come to.
-    fn take_over(&mut self, partitions: &[Partition]) -> Result<(), TakeoverError> {
+    fn take_over(
+        &mut self,
+        partitions: &[Partition],
+        occasion: Occasion,
+    ) -> Result<(), TakeoverError> {
         let held = self.positions.partitions();
         let has_to_settle = self.standing == Standing::InDoubt || held.is_empty();
         let mut asked = partitions.to_vec();
@@ -165,9 +174,7 @@ impl Worker {
             .collect();
         let has_settled = match self.settle_if(has_to_settle, &committed) {
             // The group waits for an answer before it goes on; until then nothing is read.
-            Err(error @ TakeoverError::NotFenced(_))
-                if !partitions.is_empty() || !self.has_assignment =>
-            {
+            Err(error @ TakeoverError::NotFenced(_)) if occasion == Occasion::Assignment => {
                 self.info(format_args!("Nothing is read yet: {error}"));
                 false
             }
@@ -179,12 +186,11 @@ impl Worker {
         let mut starts = self.member.first_offsets(&new)?;
         let known = partitions.iter().filter(|partition| !is_new(partition));
         starts.extend(known.map(|partition| (partition.clone(), offset_of(partition))));
-        if !partitions.is_empty() || !self.has_assignment {
+        if occasion == Occasion::Assignment {
             if self.standing == Standing::InDoubt {
                 self.set_fetching(Fetching::Paused);
             }
             self.member.accept_from(&starts)?;
-            self.has_assignment = true;
         }
         let writer = self.output.writer();
         if has_settled && !held.is_empty() {
