@@ -19,6 +19,7 @@ use super::positions::{Positions, names};
 use super::progress::ThreadProgress;
 use super::settings::Settings;
 use super::stuck::{Attempt, Step, Stuck};
+use super::turns::Turn;
 use crate::kafka::group::{
     CommitError, Fetching, GroupError, GroupMember, GroupSettings, Left, Partition, Polled,
     Rebalance, Taking,
@@ -43,6 +44,7 @@ pub(super) struct ConsumerThread {
     settings: Arc<Settings>,
     group: GroupSettings,
     progress: Arc<ThreadProgress>,
+    turn: Turn,
     last_commits: LastCommits,
     clock: Arc<dyn Clock>,
 }
@@ -55,10 +57,11 @@ impl ConsumerThread {
         settings: Arc<Settings>,
         group: GroupSettings,
         progress: Arc<ThreadProgress>,
+        turn: Turn,
         last_commits: LastCommits,
         clock: Arc<dyn Clock>,
     ) -> ConsumerThread {
-        ConsumerThread { name, file, settings, group, progress, last_commits, clock }
+        ConsumerThread { name, file, settings, group, progress, turn, last_commits, clock }
     }
 
     /// Reads and writes until `stop` closes, then writes, commits and leaves.
@@ -66,14 +69,18 @@ impl ConsumerThread {
     /// # Errors
     /// If the group cannot be joined or shuts the member out, or records stay unwritten.
     pub(super) fn run(self, stop: &Receiver<()>) -> Result<(), ConsumerError> {
-        let ConsumerThread { name, file, settings, group, progress, last_commits, clock } = self;
+        let ConsumerThread { name, file, settings, group, progress, turn, last_commits, clock } =
+            self;
         let member =
-            GroupMember::join(&group, &name, clock.clone()).map_err(ConsumerError::Join)?;
+            GroupMember::connect(&group, &name, clock.clone()).map_err(ConsumerError::Join)?;
+        turn.wait(stop, clock.as_ref());
+        member.join().map_err(ConsumerError::Join)?;
         let mut worker = Worker {
             output: Output::new(name.clone(), file, &settings),
             name,
             member,
             stop: stop.clone(),
+            turn,
             settings,
             session_timeout: group.session_timeout,
             progress,
@@ -98,6 +105,7 @@ struct Worker {
     output: Output,
     /// Closes when the thread is to end.
     stop: Receiver<()>,
+    turn: Turn,
     settings: Arc<Settings>,
     session_timeout: Duration,
     progress: Arc<ThreadProgress>,
@@ -363,6 +371,7 @@ impl Worker {
     }
 
     fn rebalance(&mut self, rebalance: Rebalance) {
+        self.turn.end();
         // One that could not be carried out is superseded.
         self.unaccepted = None;
         match &rebalance {

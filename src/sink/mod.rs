@@ -10,6 +10,7 @@ pub mod positions;
 pub mod progress;
 pub mod settings;
 mod stuck;
+mod turns;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use last_commits::LastCommits;
 use lock::{FolderLock, LockError};
 use progress::ThreadProgress;
 use settings::{Membership, Settings};
+use turns::Turn;
 
 use crate::kafka::Connection;
 use crate::kafka::group::GroupSettings;
@@ -88,7 +90,7 @@ impl Sink {
         let mut consumers = Vec::new();
         let mut progress = Vec::new();
         let last_commits = LastCommits::new();
-        for number in 0..settings.threads {
+        for (number, turn) in Turn::of(settings.threads).enumerate() {
             let name = format!("consumer-thread-{number}");
             let path = folder.join(format!("{name}.csv"));
             let (file, torn) = DataFile::open(&path)?;
@@ -112,6 +114,7 @@ impl Sink {
                     settings.clone(),
                     group,
                     of_thread,
+                    turn,
                     last_commits.clone(),
                     clock,
                 ),
