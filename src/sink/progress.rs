@@ -311,6 +311,7 @@ impl Noted {
 mod tests {
     use super::*;
     use crate::metric::Timestamp;
+    use crate::sink::ownership::{StoreId, Writer};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -330,6 +331,10 @@ mod tests {
         progress.status("thread", at(seconds)).state
     }
 
+    fn positions() -> Positions {
+        Positions::new(Writer { store: StoreId::new(7), thread: 0 })
+    }
+
     #[test]
     fn the_lag_counts_from_what_was_read_and_else_from_what_is_fetched() {
         let lag = |partition, end_offset, next_offset| PartitionLag {
@@ -342,7 +347,7 @@ mod tests {
         let progress = ThreadProgress::default();
         progress.rebalanced(&Rebalance::Assigned((0..=3).map(partition).collect()));
         // Of partition 9, which has gone, the library still tells for a while.
-        let mut positions = Positions::default();
+        let mut positions = positions();
         for (number, last) in [(1, 89), (2, 4), (9, 0)] {
             positions.read("t", number, last);
         }
@@ -370,7 +375,8 @@ mod tests {
         let progress = ThreadProgress::default();
         progress.rebalanced(&Rebalance::Assigned(vec![partition(0)]));
         progress.commit_began(SECOND);
-        progress.commit_ended(&[(partition(0), 7)], &Ok(()), 3 * SECOND);
+        let commit = Commit { partition: partition(0), offset: 7, metadata: "".into() };
+        progress.commit_ended(&[commit], &Ok(()), 3 * SECOND);
         let committed = |progress: &ThreadProgress| {
             progress.status("thread", at(5)).partitions.first().and_then(|p| p.committed_offset)
         };
@@ -427,11 +433,11 @@ mod tests {
     fn a_thread_that_does_not_come_round_is_silent() {
         let progress = ThreadProgress::default();
         progress.rebalanced(&Rebalance::Assigned(vec![partition(0)]));
-        progress.came_round(10 * SECOND, &Positions::default(), Vec::new());
+        progress.came_round(10 * SECOND, &positions(), Vec::new());
         assert_eq!(state(&progress, 40), ThreadState::Reading);
         let status = progress.status("thread-0", at(50));
         assert_eq!((status.state, status.stuck_seconds), (ThreadState::Silent, Some(40.0)));
-        progress.came_round(50 * SECOND, &Positions::default(), Vec::new());
+        progress.came_round(50 * SECOND, &positions(), Vec::new());
         assert_eq!(state(&progress, 51), ThreadState::Reading);
     }
 

@@ -62,11 +62,11 @@ mod tests {
 
     #[test]
     fn the_others_wait_until_the_first_is_a_member_or_has_ended() {
-        let (_running, stop) = bounded(0);
+        let (_running, stop) = bounded::<()>(0);
         for ends_as_member in [true, false] {
             let mut turns = Turn::of(3);
             let (mut first, second) = (turns.next().unwrap(), turns.next().unwrap());
-            let (waiting, waited) = bounded(0);
+            let (waiting, waited) = bounded::<()>(0);
             std::thread::scope(|scope| {
                 let stop = &stop;
                 scope.spawn(move || {
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_ever_or_when_all_ends() {
-        let (running, stop) = bounded(0);
+        let (running, stop) = bounded::<()>(0);
         let turns: Vec<_> = Turn::of(2).collect();
         turns[1].wait(&stop, &RealClock::new());
         drop(running);
