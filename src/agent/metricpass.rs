@@ -6,6 +6,7 @@
 
 mod inference;
 mod values;
+mod zones;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, thread};
@@ -80,6 +81,7 @@ impl Condition {
         let mut context = Context::with_env(env);
         // The name is free: the standard library has no clock.
         let _ = context.add_function("now", move || Value::Timestamp(values::time(clock.now())));
+        zones::add(&mut context);
         Ok(Condition { program, context, log, last_error: Mutex::default() })
     }
 
@@ -150,6 +152,7 @@ fn environment() -> Env {
         // An extension fails only if its functions were there already.
         let _ = env.add_extension(extension);
     }
+    zones::expand(&mut env);
     env
 }
 
@@ -235,6 +238,13 @@ mod tests {
             ("now() - time > duration('24h')", true),
             ("now() - time > duration('48h')", false),
             ("time.getFullYear() == 2023", true),
+            ("time.getHours() == 22 && time.getHours('') == 22", true),
+            ("time.getHours('Europe/Berlin') == 23 && time.getDate('Asia/Tokyo') == 15", true),
+            ("time.getHours('-05:30') == 16 && time.getMinutes('-05:30') == 43", true),
+            // What cannot be decided passes.
+            ("time.getHours('Mars/Base') == 0 && false", false),
+            ("time.getHours('Mars/Base') == 0", true),
+            ("time.getHours('24:00') == 0", true),
             ("fields.exists(k, k == 'f')", true),
             ("tags.t == 'a' ? true : false", true),
             ("!(fields.s.startsWith('ab') || false)", false),

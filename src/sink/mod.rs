@@ -19,6 +19,7 @@ pub mod recovery;
 pub mod settings;
 pub mod store;
 mod stuck;
+mod turns;
 mod unsettled;
 
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ use lock::{FolderLock, LockError};
 use ownership::Writer;
 use progress::ThreadProgress;
 use settings::{Membership, Settings};
+use turns::Turn;
 
 use crate::kafka::Connection;
 use crate::kafka::group::GroupSettings;
@@ -108,8 +110,9 @@ impl Sink {
         let (ends, ended) = unbounded();
         let mut consumers = Vec::new();
         let mut progress = Vec::new();
+        let turns = Turn::of(settings.threads);
         let (assigned, last_commits) = (Assigned::default(), LastCommits::new());
-        for file in files {
+        for (file, turn) in files.into_iter().zip(turns) {
             let thread = file.writer().thread;
             let name = format!("consumer-thread-{thread}");
             let of_thread = Arc::new(ThreadProgress::default());
@@ -121,6 +124,7 @@ impl Sink {
                 name,
                 settings: settings.clone(),
                 progress: of_thread,
+                turn,
                 assigned: assigned.clone(),
                 last_commits: last_commits.clone(),
                 clock: system.clock.clone(),

@@ -83,7 +83,7 @@ impl Default for Settings {
             batch_bytes: 1024 * 1024,
             commit_interval: Duration::from_secs(1),
             commit_bytes: 64 * 1024 * 1024,
-            read_ahead_bytes: 4 * 1024 * 1024,
+            read_ahead_bytes: 2 * 1024 * 1024,
             report_interval: Duration::from_secs(10),
             properties: Vec::new(),
         }

@@ -120,13 +120,14 @@ const STRING_FUNCTIONS: [&str; 13] = [
     "strings.quote",
     "base64.encode",
 ];
-const OTHER_FUNCTIONS: [(&str, Type); 8] = [
+const OTHER_FUNCTIONS: [(&str, Type); 9] = [
     ("uint", Type::Uint),
     ("double", Type::Double),
     ("bytes", Type::Bytes),
     ("base64.decode", Type::Bytes),
     ("timestamp", Type::Timestamp),
     ("now", Type::Timestamp),
+    (super::zones::IN_ZONE, Type::Timestamp),
     ("duration", Type::Duration),
     ("split", Type::List),
 ];

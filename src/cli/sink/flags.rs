@@ -32,7 +32,7 @@ pub const PROGRAM: Program = Program {
         Flag::new(
             "read-ahead",
             Takes::Value("SIZE"),
-            "4MiB",
+            "2MiB",
             READING,
             "Read this much ahead in each thread; what bounds the memory while it catches up",
         ),

@@ -114,16 +114,17 @@ pub struct GroupMember {
     consumer: Option<Arc<BaseConsumer<MemberContext>>>,
     committed: Receiver<Result<(), CommitError>>,
     ready: Receiver<()>,
+    topics: Vec<String>,
     start: StartOffset,
     fetching: Fetching,
 }
 
 impl GroupMember {
-    /// Joins the group.
+    /// Prepares to be a member: connects, and finds out who coordinates the group.
     ///
     /// # Errors
     /// If a property is unknown or makes no sense; a cluster that does not answer is no error.
-    pub fn join(
+    pub fn connect(
         settings: &GroupSettings,
         log_target: &str,
         clock: Arc<dyn Clock>,
@@ -141,8 +142,6 @@ impl GroupMember {
         let consumer = Arc::new(consumer);
         let records = RecordQueue::new(consumer.clone(), wake)
             .ok_or_else(|| GroupError("making a queue for records".into()))?;
-        let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
-        consumer.subscribe(&topics)?;
         let (commits, requests) = bounded::<TopicPartitionList>(1);
         let (results, committed) = bounded(1);
         let committing = consumer.clone();
@@ -162,9 +161,20 @@ impl GroupMember {
             consumer: Some(consumer),
             committed,
             ready,
+            topics: settings.topics.clone(),
             start: settings.start,
             fetching: Fetching::Running,
         })
+    }
+
+    /// Joins the group.
+    ///
+    /// # Errors
+    /// If there can be no such topics.
+    pub fn join(&self) -> Result<(), GroupError> {
+        let Some(consumer) = &self.consumer else { return Ok(()) };
+        let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
+        Ok(consumer.subscribe(&topics)?)
     }
 
     /// Becomes ready when there may be something to poll.

@@ -115,8 +115,9 @@ impl GroupSettings {
 }
 
 /// How often a member says that it is there. A member learns of a rebalance by the answer, so that
-/// this decides how long the first one keeps what the others are waiting for.
-const HEARTBEAT: Duration = Duration::from_millis(250);
+/// this decides how long the first one keeps what the others are waiting for. The library counts
+/// coarsely: with 200 ms that is half a second, with 100 ms a third of one at most.
+const HEARTBEAT: Duration = Duration::from_millis(100);
 
 /// The largest response that is taken from a broker; it bounds the size of a record.
 const MAX_RESPONSE_BYTES: u32 = 512 * 1024 * 1024;

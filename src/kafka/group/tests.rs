@@ -42,7 +42,8 @@ impl Group {
             read_ahead_bytes: 256 * 1024,
             lag_interval: Duration::from_secs(60),
         };
-        let member = GroupMember::join(&settings, "member", Arc::new(RealClock::new())).unwrap();
+        let member = GroupMember::connect(&settings, "member", Arc::new(RealClock::new())).unwrap();
+        member.join().unwrap();
         let mut group = Group { member, cluster };
         loop {
             match group.member.poll(|_| unreachable!("nothing is assigned")) {

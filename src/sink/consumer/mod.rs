@@ -25,6 +25,7 @@ use super::positions::{Order, Positions};
 use super::progress::ThreadProgress;
 use super::settings::Settings;
 use super::stuck::{Step, Stuck};
+use super::turns::Turn;
 use crate::kafka::group::{
     GroupError, GroupMember, GroupSettings, Left, Polled, Rebalance, Taking,
 };
@@ -54,6 +55,7 @@ pub(super) struct ConsumerThread {
     pub(super) settings: Arc<Settings>,
     pub(super) group: GroupSettings,
     pub(super) progress: Arc<ThreadProgress>,
+    pub(super) turn: Turn,
     pub(super) assigned: Assigned,
     pub(super) last_commits: LastCommits,
     pub(super) clock: Arc<dyn Clock>,
@@ -65,9 +67,11 @@ impl ConsumerThread {
     /// # Errors
     /// If the group cannot be joined or shuts the member out, or records stay unwritten.
     pub(super) fn run(self, stop: &Receiver<()>) -> Result<(), ConsumerError> {
-        let ConsumerThread { name, settings, group, last_commits, clock, .. } = self;
+        let ConsumerThread { name, settings, group, turn, last_commits, clock, .. } = self;
         let member =
-            GroupMember::join(&group, &name, clock.clone()).map_err(ConsumerError::Join)?;
+            GroupMember::connect(&group, &name, clock.clone()).map_err(ConsumerError::Join)?;
+        turn.wait(stop, clock.as_ref());
+        member.join().map_err(ConsumerError::Join)?;
         let output = Output::new(name.clone(), self.file, self.others, &settings);
         let mut worker = Worker {
             positions: Positions::new(output.writer()),
@@ -75,6 +79,7 @@ impl ConsumerThread {
             name,
             member,
             stop: stop.clone(),
+            turn,
             settings,
             progress: self.progress,
             assigned: self.assigned,
@@ -102,6 +107,7 @@ struct Worker {
     output: Output,
     /// Closes when the thread is to end.
     stop: Receiver<()>,
+    turn: Turn,
     settings: Arc<Settings>,
     progress: Arc<ThreadProgress>,
     assigned: Assigned,

@@ -45,6 +45,7 @@ enum TakeoverError {
 
 impl Worker {
     pub(super) fn rebalance(&mut self, rebalance: Rebalance) {
+        self.turn.end();
         // One that could not be carried out is superseded.
         self.unaccepted = None;
         match &rebalance {
