@@ -62,10 +62,10 @@ impl ConsumerThread {
     /// # Errors
     /// If the group cannot be joined or shuts the member out, or records stay unwritten.
     pub(super) fn run(self, stop: &Receiver<()>) -> Result<(), ConsumerError> {
-        let ConsumerThread { name, settings, group, last_commits, clock, .. } = self;
+        let ConsumerThread { name, settings, group, turn, last_commits, clock, .. } = self;
         let member =
             GroupMember::connect(&group, &name, clock.clone()).map_err(ConsumerError::Join)?;
-        self.turn.wait(stop, clock.as_ref());
+        turn.wait(stop, clock.as_ref());
         member.join().map_err(ConsumerError::Join)?;
         let output = Output::new(name.clone(), self.file, self.others, &settings);
         let mut worker = Worker {
@@ -74,9 +74,9 @@ impl ConsumerThread {
             name,
             member,
             stop: stop.clone(),
+            turn,
             settings,
             progress: self.progress,
-            turn: self.turn,
             assigned: self.assigned,
             clock,
             // Nobody knows yet what became of what is in the files.
@@ -102,9 +102,9 @@ struct Worker {
     output: Output,
     /// Closes when the thread is to end.
     stop: Receiver<()>,
+    turn: Turn,
     settings: Arc<Settings>,
     progress: Arc<ThreadProgress>,
-    turn: Turn,
     assigned: Assigned,
     clock: Arc<dyn Clock>,
     positions: Positions,
