@@ -10,6 +10,8 @@ use cel::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, MapExpr, StructExpr, operators,
 };
 
+use super::zones;
+
 /// The type of an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Type {
@@ -88,23 +90,7 @@ const BOOLEAN_FUNCTIONS: [&str; 8] = [
     "math.isInf",
     "math.isFinite",
 ];
-const INTEGER_FUNCTIONS: [&str; 15] = [
-    "int",
-    "size",
-    "indexOf",
-    "lastIndexOf",
-    "getFullYear",
-    "getMonth",
-    "getDate",
-    "getDayOfMonth",
-    "getDayOfWeek",
-    "getDayOfYear",
-    "getHours",
-    "getMinutes",
-    "getSeconds",
-    "getMilliseconds",
-    "math.sign",
-];
+const INTEGER_FUNCTIONS: [&str; 5] = ["int", "size", "indexOf", "lastIndexOf", "math.sign"];
 const STRING_FUNCTIONS: [&str; 13] = [
     "string",
     "charAt",
@@ -127,7 +113,7 @@ const OTHER_FUNCTIONS: [(&str, Type); 9] = [
     ("base64.decode", Type::Bytes),
     ("timestamp", Type::Timestamp),
     ("now", Type::Timestamp),
-    (super::zones::IN_ZONE, Type::Timestamp),
+    (zones::IN_ZONE, Type::Timestamp),
     ("duration", Type::Duration),
     ("split", Type::List),
 ];
@@ -321,7 +307,7 @@ fn function(name: &str) -> Result<Type, TypeError> {
     if BOOLEAN_FUNCTIONS.contains(&name) {
         return Ok(Type::Bool);
     }
-    if INTEGER_FUNCTIONS.contains(&name) {
+    if INTEGER_FUNCTIONS.contains(&name) || zones::ACCESSORS.contains(&name) {
         return Ok(Type::Int);
     }
     if STRING_FUNCTIONS.contains(&name) {

@@ -12,8 +12,8 @@ use cel::{Context, Env, ExecutionError, Value};
 use chrono::{DateTime, FixedOffset};
 use jiff::tz::TimeZone;
 
-/// What a time is asked for.
-const ACCESSORS: [&str; 10] = [
+/// What a time is asked for; each is a whole number.
+pub(super) const ACCESSORS: [&str; 10] = [
     "getFullYear",
     "getMonth",
     "getDate",
