@@ -96,7 +96,10 @@ impl<'c> Topic<'c> {
         self.partitions_of(&consumer)
             .into_iter()
             .map(|partition| {
-                let (_, end) = consumer.fetch_watermarks(&self.name, partition, LIMIT).unwrap();
+                // A partition that was just made has a leader before that one knows of it.
+                let end = wait_for("the end of a partition", LIMIT, || {
+                    consumer.fetch_watermarks(&self.name, partition, LIMIT).ok().map(|(_, end)| end)
+                });
                 (partition, end)
             })
             .collect()

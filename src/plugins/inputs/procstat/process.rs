@@ -86,7 +86,7 @@ impl Status {
             let Some((key, value)) = line.split_once(":\t") else { continue };
             let first = || value.split_ascii_whitespace().next().unwrap_or_default();
             let number = || first().parse().unwrap_or_default();
-            let bytes = || first().parse::<u64>().unwrap_or_default() * 1024;
+            let bytes = || first().parse::<u64>().unwrap_or_default().saturating_mul(1024);
             match key {
                 "Name" => status.name = value.trim_matches([' ', '\t']).to_owned(),
                 "State" => status.state = state_name(value.chars().next()),
@@ -385,7 +385,7 @@ impl<'h> Reader<'h> {
     pub(super) fn memory_bytes(&mut self) -> Option<u64> {
         let text = self.machine_text("meminfo")?;
         let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-        Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
+        line.trim().trim_end_matches(" kB").parse::<u64>().ok()?.checked_mul(1024)
     }
 }
 
