@@ -67,8 +67,7 @@ pub(super) fn add(context: &mut Context<'_, '_>) {
 /// difference such as `-05:30`, or nothing for UTC.
 fn offset(time: &DateTime<FixedOffset>, zone: &str) -> Result<FixedOffset, ExecutionError> {
     let seconds = match zone.split_once(':') {
-        Some((hours, minutes)) => difference(hours, minutes)
-            .ok_or_else(|| ExecutionError::function_error(NO_ZONE, format!("bad offset {zone}")))?,
+        Some((hours, minutes)) => difference(hours, minutes),
         None => {
             let name = if zone.is_empty() { "UTC" } else { zone };
             let unknown =
@@ -76,10 +75,11 @@ fn offset(time: &DateTime<FixedOffset>, zone: &str) -> Result<FixedOffset, Execu
             let zone = TimeZone::get(name).map_err(unknown)?;
             // Times that only chrono knows lie beyond all rules, and long before or after them.
             let time = jiff::Timestamp::from_second(time.timestamp()).unwrap_or_default();
-            zone.to_offset(time).seconds()
+            Some(zone.to_offset(time).seconds())
         }
     };
-    FixedOffset::east_opt(seconds)
+    seconds
+        .and_then(FixedOffset::east_opt)
         .ok_or_else(|| ExecutionError::function_error(NO_ZONE, format!("bad offset {zone}")))
 }
 

@@ -3,7 +3,7 @@
 //! The member polls without waiting; whoever owns it waits on [`GroupMember::ready`]. Records come
 //! in batches out of a queue of their own, everything else out of the client's. Rebalances
 //! do not happen behind the owner's back: they come out of [`GroupMember::poll`] as events, and
-//! take effect when the owner answers with [`GroupMember::accept`], so that it can first write and
+//! take effect when the owner answers with [`GroupMember::accept_from`] or [`GroupMember::give_up`], so that it can first write and
 //! commit what it has read of the partitions it gives up. Commits are synchronous, because the
 //! library never reports how asynchronous ones end, and run on a thread of their own, because one
 //! may block as long as the session time-out while the cluster is away.
@@ -64,7 +64,7 @@ impl std::fmt::Display for Partition {
 pub enum Polled {
     /// Records, which the caller's function was given.
     Records,
-    /// A rebalance, which waits for [`GroupMember::accept`].
+    /// A rebalance, which waits for [`GroupMember::accept_from`] or [`GroupMember::give_up`].
     Rebalance(Rebalance),
     /// The member can no longer be part of the group.
     Fatal(String),
@@ -241,41 +241,22 @@ impl GroupMember {
         }
     }
 
-    /// Lets a rebalance take effect.
-    ///
-    /// Returns the partitions that begin somewhere else than at their oldest record because the
-    /// group has committed nothing of them. The owner should commit where they begin.
+    /// Gives partitions up, or takes note that they have gone.
     ///
     /// # Errors
-    /// If the start of a partition cannot be found out, or the library refuses.
-    pub fn accept(&mut self, rebalance: &Rebalance) -> Result<Vec<(Partition, i64)>, GroupError> {
-        let Some(consumer) = &self.consumer else { return Ok(Vec::new()) };
+    /// If the library refuses.
+    pub fn give_up(&mut self, gone: &[Partition]) -> Result<(), GroupError> {
+        let Some(consumer) = &self.consumer else { return Ok(()) };
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
-        match rebalance {
-            Rebalance::Assigned(partitions) => {
-                let starts = self.starts(partitions)?;
-                let assignment = list(partitions, |partition| {
-                    let start = starts.iter().find(|(started, _)| started == partition);
-                    // The library asks for committed offsets itself, and resets as it is set.
-                    start.map_or(Offset::Invalid, |(_, offset)| Offset::Offset(*offset))
-                });
-                self.assign(partitions, &assignment)?;
-                Ok(starts)
-            }
-            Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
-                if cooperative {
-                    consumer.incremental_unassign(&list(partitions, |_| Offset::Invalid))?;
-                } else {
-                    consumer.unassign()?;
-                }
-                if let Some(records) = &mut self.records {
-                    records.forget(|topic, number| {
-                        !cooperative || is_among(partitions, topic, number)
-                    });
-                }
-                Ok(Vec::new())
-            }
+        if cooperative {
+            consumer.incremental_unassign(&list(gone, |_| Offset::Invalid))?;
+        } else {
+            consumer.unassign()?;
         }
+        if let Some(records) = &mut self.records {
+            records.forget(|topic, number| !cooperative || is_among(gone, topic, number));
+        }
+        Ok(())
     }
 
     fn assign(
@@ -294,23 +275,6 @@ impl GroupMember {
             consumer.assign(assignment)?;
         }
         Ok(())
-    }
-
-    /// Begins a commit; [`GroupMember::committed`] tells how it ends. One at a time.
-    pub fn commit(&self, offsets: impl IntoIterator<Item = (Partition, i64)>) {
-        let mut positions = TopicPartitionList::new();
-        for (Partition { topic, number }, offset) in offsets {
-            // The only error is an offset below zero, which no record has.
-            let _ = positions.add_partition_offset(&topic, number, Offset::Offset(offset));
-        }
-        self.begin_commit(positions);
-    }
-
-    fn begin_commit(&self, positions: TopicPartitionList) {
-        if let Some(commits) = &self.commits {
-            // The committer ends after this sender has gone.
-            let _ = commits.send(positions);
-        }
     }
 
     /// Reads partitions again from these offsets.
@@ -383,18 +347,6 @@ impl GroupMember {
         // Waiting for the thread would be waiting for the cluster; the process ends it.
         std::mem::forget(leaving);
         in_time
-    }
-
-    /// Where those partitions begin of which the group has committed nothing, unless that is at
-    /// the oldest record, which the library finds itself.
-    fn starts(&self, partitions: &[Partition]) -> Result<Vec<(Partition, i64)>, GroupError> {
-        if self.start == StartOffset::Earliest {
-            return Ok(Vec::new());
-        }
-        let committed = self.committed_offsets(partitions)?;
-        let new = committed.into_iter().filter(|known| known.offset.is_none());
-        let starts = self.first_offsets(&new.map(|known| known.partition).collect::<Vec<_>>())?;
-        Ok(starts.into_iter().filter_map(|(new, start)| Some((new, start?))).collect())
     }
 }
 

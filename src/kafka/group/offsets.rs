@@ -128,7 +128,10 @@ impl GroupMember {
             let _ = position.set_offset(Offset::Offset(*offset));
             position.set_metadata(metadata);
         }
-        self.begin_commit(positions);
+        if let Some(commits) = &self.commits {
+            // The committer ends after this sender has gone.
+            let _ = commits.send(positions);
+        }
     }
 
     /// Whether records are fetched.

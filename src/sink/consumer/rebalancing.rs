@@ -120,8 +120,8 @@ impl Worker {
     pub(super) fn accept(&mut self, rebalance: Rebalance, attempt: Attempt) {
         let accepted = match &rebalance {
             Rebalance::Assigned(partitions) => self.take_over(partitions, Occasion::Assignment),
-            Rebalance::Revoked(_) | Rebalance::Lost(_) => {
-                self.member.accept(&rebalance).map(|_| ()).map_err(TakeoverError::from)
+            Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
+                self.member.give_up(partitions).map_err(TakeoverError::from)
             }
         };
         let Err(error) = accepted else {
