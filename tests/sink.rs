@@ -7,6 +7,7 @@ mod files;
 mod group;
 mod replay;
 mod status;
+mod tables;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -8,8 +8,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, IoSlice, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use super::journal::FileId;
+use crate::metric::Timestamp;
 
 /// Files hold data that is nobody's business but the owner's and the group's.
 const MODE: u32 = 0o640;
@@ -90,9 +92,26 @@ impl DataFile {
         Some(FileId { device: metadata.dev(), inode: metadata.ino() })
     }
 
+    /// When the file was last written to, by the clock of its file system.
+    pub fn modified(&self) -> Option<Timestamp> {
+        let modified = self.file.metadata().ok()?.modified().ok()?;
+        let since = modified.duration_since(UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_nanos()).ok().map(Timestamp::from_nanos)
+    }
+
     /// The file's path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Gives the file another name.
+    ///
+    /// # Errors
+    /// Whatever renaming fails with.
+    pub fn rename(&mut self, path: &Path) -> Result<(), FileError> {
+        fs::rename(&self.path, path).map_err(|source| self.failed("renaming", source))?;
+        path.clone_into(&mut self.path);
+        Ok(())
     }
 
     /// How long the file is, in bytes.

@@ -1,4 +1,4 @@
-//! metric-sink: consumer threads of one group, each appending what it reads to its own file.
+//! metric-sink: consumer threads of one group, each appending what it reads to its own files.
 
 mod assigned;
 mod batch;
@@ -6,6 +6,7 @@ mod consumer;
 pub mod dead_letters;
 mod error;
 pub mod file;
+pub mod files;
 pub mod journal;
 pub mod journaled;
 mod last_commits;
@@ -18,6 +19,7 @@ pub mod positions;
 pub mod progress;
 mod rate;
 pub mod recovery;
+pub mod reopening;
 pub mod replay;
 pub mod rows;
 pub mod settings;
@@ -36,11 +38,14 @@ use assigned::Assigned;
 use consumer::ConsumerThread;
 pub use error::ConsumerError;
 use file::FileError;
-use journaled::JournaledFile;
+use files::finisher::Finisher;
+use files::names::Names;
 use last_commits::LastCommits;
 use lock::{FolderLock, LockError};
+use output::{Output, Shared};
 use ownership::Writer;
 use progress::ThreadProgress;
+use reopening::Reopening;
 use settings::{Membership, Settings};
 use status::{Board, StatusServerError, StatusServers};
 use turns::Turn;
@@ -88,10 +93,14 @@ pub struct Sink {
     threads: Vec<Thread>,
     /// What the threads are doing.
     pub board: Arc<Board>,
+    /// Asks all threads to leave files that were moved away.
+    pub reopening: Reopening,
     /// Tells of each thread that has ended.
     pub ended: Receiver<ThreadEnd>,
     /// These go before the lock: the next holder has a socket of its own.
     servers: StatusServers,
+    /// After the threads, which hand it files.
+    finisher: Finisher,
     lock: FolderLock,
 }
 
@@ -110,27 +119,45 @@ impl Sink {
             .map_err(|source| SinkError::Folder { path: folder.clone(), source })?;
         let lock = FolderLock::acquire(&folder, system.clock.as_ref())?;
         let store = store::store_id(&folder, &system.random)?;
-        let mut files = Vec::new();
-        for (thread, number) in (0..).zip(0..settings.threads) {
-            let path = folder.join(format!("consumer-thread-{number}.csv"));
-            files.push(JournaledFile::open(&path, Writer { store, thread }, settings.fsync)?);
-        }
-        // After that, because a journal may have been set aside.
-        let mut unsettled = unsettled::find(&folder, store, &settings)?;
         let settings = Arc::new(settings);
+        let names = Names::new(folder.clone());
+        let (finisher, ended_files) = Finisher::start(
+            names.clone(),
+            &settings.files,
+            &settings.topics,
+            system.clock.clone(),
+            stop.clone(),
+        )
+        .map_err(SinkError::Thread)?;
+        let clock = system.clock.clone();
+        let shared = Shared { settings: settings.clone(), names, ended_files, clock };
+        let mut outputs = Vec::new();
+        for (thread, number) in (0..).zip(0..settings.threads) {
+            let name = format!("consumer-thread-{number}");
+            let mut output = Output::new(name, Writer { store, thread }, shared.clone());
+            output.open_first()?;
+            outputs.push(output);
+        }
+        // It ends when nobody hands it files any more.
+        drop(shared);
+        // After that, because a journal may have been set aside.
+        let open: Vec<_> = outputs.iter().flat_map(Output::paths).collect();
+        let mut unsettled = unsettled::find(&folder, store, &settings, &open)?;
+        let reopening = Reopening::default();
         let (ends, ended) = unbounded();
         let mut consumers = Vec::new();
         let mut progress = Vec::new();
         let (assigned, last_commits) = (Assigned::default(), LastCommits::new());
-        for (file, turn) in files.into_iter().zip(Turn::of(settings.threads)) {
-            let thread = file.writer().thread;
+        for (mut output, turn) in outputs.into_iter().zip(Turn::of(settings.threads)) {
+            let thread = output.writer().thread;
+            output.take_in(unsettled.take_of(thread));
             let name = format!("consumer-thread-{thread}");
             let of_thread = Arc::new(ThreadProgress::default());
-            of_thread.set_files(vec![file.path().to_owned()]);
+            of_thread.set_files(output.paths());
             progress.push((name.clone(), of_thread.clone()));
             consumers.push(ConsumerThread {
-                file,
-                others: unsettled.take_of(thread),
+                output,
+                reopening: reopening.clone(),
                 group: group_settings(&settings, &name, system),
                 name,
                 settings: settings.clone(),
@@ -157,7 +184,7 @@ impl Sink {
             });
             threads.push(spawned.map_err(SinkError::Thread)?);
         }
-        Ok(Sink { threads, board, ended, servers, lock })
+        Ok(Sink { threads, board, reopening, ended, servers, finisher, lock })
     }
 
     /// Waits for threads that have told of their end.
@@ -169,6 +196,7 @@ impl Sink {
     pub fn leave_behind(self) {
         drop(self.servers);
         std::mem::forget(self.threads);
+        self.finisher.leave_behind();
         // They may still write.
         std::mem::forget(self.lock);
     }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::files::FileSettings;
+use super::rows::RowSettings;
 use crate::http::ListenAddress;
 use crate::kafka::group::{GroupProtocol, StartOffset};
 
@@ -28,6 +30,16 @@ pub enum Membership {
     Static,
 }
 
+/// What a record becomes in a file.
+#[derive(Debug, Clone, Default)]
+pub enum Format {
+    /// Its value as it came, as a line.
+    #[default]
+    Raw,
+    /// Rows of CSV, made of line protocol or JSON.
+    Csv(RowSettings),
+}
+
 /// Everything that the sink is told.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -43,6 +55,10 @@ pub struct Settings {
     pub output_dir: PathBuf,
     /// Where partitions without a committed offset begin.
     pub from: StartOffset,
+    /// What records become.
+    pub format: Format,
+    /// How files are called, when they end, and what becomes of them then.
+    pub files: FileSettings,
     /// When data is flushed to the disk.
     pub fsync: Fsync,
     /// How the group knows the members.
@@ -78,6 +94,8 @@ impl Default for Settings {
             group: "metric-consumers".into(),
             output_dir: PathBuf::from("."),
             from: StartOffset::Earliest,
+            format: Format::Raw,
+            files: FileSettings::default(),
             fsync: Fsync::Commit,
             membership: Membership::Dynamic,
             protocol: GroupProtocol::Classic,

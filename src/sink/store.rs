@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use hashbrown::HashMap;
+
 use super::file::FileError;
-use super::journal::FileId;
 use super::ownership::StoreId;
 use crate::system::Random;
 
@@ -82,22 +83,23 @@ pub fn journals(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
     Ok(journals)
 }
 
-/// Where in a folder a file is and how long, whatever it is called now and whatever number the
+/// The files in a folder by their numbers, whatever they are called now and whatever number the
 /// device has now.
 ///
 /// # Errors
 /// If the folder cannot be read.
-pub fn find_file(folder: &Path, id: FileId) -> Result<Option<(PathBuf, u64)>, FileError> {
+pub fn files_by_inode(folder: &Path) -> Result<HashMap<u64, PathBuf>, FileError> {
     let failed = |source| FileError { action: "reading", path: folder.to_owned(), source };
+    let mut files = HashMap::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         // A file that goes away in between is not the one.
         let Ok(metadata) = entry.metadata() else { continue };
-        if metadata.is_file() && metadata.ino() == id.inode {
-            return Ok(Some((entry.path(), metadata.len())));
+        if metadata.is_file() {
+            files.insert(metadata.ino(), entry.path());
         }
     }
-    Ok(None)
+    Ok(files)
 }
 
 #[cfg(test)]
@@ -127,13 +129,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         fs::write(&path, "x").unwrap();
-        let metadata = fs::metadata(&path).unwrap();
-        let id = FileId { device: metadata.dev(), inode: metadata.ino() };
+        let inode = fs::metadata(&path).unwrap().ino();
         let moved = folder.path().join("b.csv");
         fs::rename(&path, &moved).unwrap();
-        assert_eq!(find_file(folder.path(), id).unwrap(), Some((moved.clone(), 1)));
+        assert_eq!(files_by_inode(folder.path()).unwrap().get(&inode), Some(&moved));
         fs::remove_file(moved).unwrap();
-        assert_eq!(find_file(folder.path(), id).unwrap(), None);
+        assert_eq!(files_by_inode(folder.path()).unwrap().get(&inode), None);
     }
 
     #[test]

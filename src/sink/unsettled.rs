@@ -1,14 +1,18 @@
 //! Files that threads of a sink left behind with an end that is not settled: renamed ones, and those
 //! of threads that there are no more.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use hashbrown::{HashMap, HashSet};
+
 use super::file::FileError;
-use super::journal::{Entry, Journal, Replay, journal_path};
+use super::files::names::is_marked_open;
+use super::journal::{Entry, Header, Journal, Replay, journal_path};
 use super::journaled::JournaledFile;
 use super::ownership::StoreId;
 use super::settings::Settings;
-use super::store::{find_file, journals};
+use super::store::{files_by_inode, journals};
 
 /// Files to be settled by the threads that start.
 pub(super) struct Unsettled {
@@ -16,7 +20,8 @@ pub(super) struct Unsettled {
     threads: u32,
 }
 
-/// Looks through the journals of a folder, but for those of the files that threads write to now.
+/// Looks through the journals of a folder, but for those of the files that are open already. Found
+/// are the files with an end that is not settled, and those that are marked as open.
 ///
 /// # Errors
 /// If a journal or a file that is not settled cannot be read.
@@ -24,15 +29,25 @@ pub(super) fn find(
     folder: &Path,
     store: StoreId,
     settings: &Settings,
+    open_already: &[PathBuf],
 ) -> Result<Unsettled, FileError> {
-    let of_threads: Vec<PathBuf> = (0..settings.threads)
-        .map(|number| journal_path(&folder.join(format!("consumer-thread-{number}.csv"))))
-        .collect();
-    let mut files = Vec::new();
-    for path in journals(folder)?.into_iter().filter(|path| !of_threads.contains(path)) {
+    let mut data = DataFiles::in_folder(folder)?;
+    data.described.extend(open_already.iter().filter_map(|path| inode_of(path)));
+    let of_open: Vec<_> = open_already.iter().map(|path| journal_path(path)).collect();
+    let mut opened = Vec::new();
+    for path in journals(folder)?.into_iter().filter(|path| !of_open.contains(path)) {
         let failed = |source| FileError { action: "opening", path: path.clone(), source };
         let Some((journal, replay)) = Journal::open(&path).map_err(failed)? else { continue };
-        if let Some(file) = open(folder, store, journal, replay, settings)? {
+        let header = replay.header.as_ref();
+        let own = data_path(&path)
+            .filter(|own| header.is_some_and(|header| inode_of(own) == Some(header.file.inode)));
+        data.described.extend(own.as_deref().and_then(inode_of));
+        opened.push((journal, replay, own));
+    }
+    let mut files = Vec::new();
+    for (journal, replay, own) in opened {
+        let found = own.or_else(|| data.of(replay.header.as_ref()?));
+        if let Some(file) = open(found, store, journal, replay, settings)? {
             files.push(file);
         }
     }
@@ -40,9 +55,40 @@ pub(super) fn find(
     Ok(Unsettled { files, threads })
 }
 
-/// Opens the file of a journal if it has an end to settle.
+/// The files of a folder by their numbers, which outlast their names.
+struct DataFiles {
+    by_inode: HashMap<u64, PathBuf>,
+    /// Those with a journal beside them: what another journal says is about a file that there was
+    /// before, whose number, or whose place, was used again.
+    described: HashSet<u64>,
+}
+
+impl DataFiles {
+    fn in_folder(folder: &Path) -> Result<DataFiles, FileError> {
+        Ok(DataFiles { by_inode: files_by_inode(folder)?, described: HashSet::new() })
+    }
+
+    /// The file of a journal that does not stand beside it.
+    fn of(&self, header: &Header) -> Option<PathBuf> {
+        let inode = header.file.inode;
+        self.by_inode.get(&inode).filter(|_| !self.described.contains(&inode)).cloned()
+    }
+}
+
+fn inode_of(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().map(|metadata| metadata.ino())
+}
+
+/// The file that a journal stands beside, by its name.
+fn data_path(journal: &Path) -> Option<PathBuf> {
+    let name = journal.file_name()?.to_str()?;
+    let name = name.strip_prefix('.')?.strip_suffix(".journal")?;
+    Some(journal.with_file_name(name))
+}
+
+/// Opens the file of a journal if it has an end to settle, or is marked as open.
 fn open(
-    folder: &Path,
+    found: Option<PathBuf>,
     store: StoreId,
     mut journal: Journal,
     replay: Replay,
@@ -61,11 +107,15 @@ fn open(
         }
         return Ok(None);
     }
-    match find_file(folder, header.file)? {
-        Some((data, length)) => {
+    match found {
+        Some(data) => {
+            let length = std::fs::metadata(&data).map_or(0, |metadata| metadata.len());
             // What a killed process wrote last is in no batch yet.
             let has_more = length > replay.length && !replay.is_ended;
-            if is_settled && !has_more {
+            // The file may have got its own name when the journal had not yet.
+            let is_beside = journal_path(&data) == journal.path();
+            let is_published = !is_marked_open(&data) && (is_beside || !is_of_open(&journal));
+            if is_settled && !has_more && is_published {
                 return Ok(None);
             }
             JournaledFile::open_aside(&data, journal, replay, header.writer, settings.fsync)
@@ -110,6 +160,11 @@ fn open(
             Ok(None)
         }
     }
+}
+
+/// Whether a journal is called as that of a file that is marked as open.
+fn is_of_open(journal: &Journal) -> bool {
+    data_path(journal.path()).is_some_and(|data| is_marked_open(&data))
 }
 
 impl Unsettled {
@@ -167,7 +222,7 @@ mod tests {
     }
 
     fn settle(folder: &Path) -> usize {
-        let mut files = find(folder, STORE, &settings()).unwrap().take_of(0);
+        let mut files = find(folder, STORE, &settings(), &[]).unwrap().take_of(0);
         files.iter_mut().for_each(|file| {
             file.settle(&committed()).unwrap();
         });
@@ -217,9 +272,42 @@ mod tests {
     }
 
     #[test]
+    fn files_that_are_marked_as_open_are_found_even_if_they_are_settled() {
+        let (folder, path) = left(|file| file.end().unwrap());
+        assert_eq!(settle(folder.path()), 0);
+        let marked = folder.path().join("consumer-thread-3.csv.open");
+        fs::rename(&path, &marked).unwrap();
+        fs::rename(journal_path(&path), journal_path(&marked)).unwrap();
+        assert_eq!(settle(folder.path()), 1);
+        // Killed between the two renames that give it its own name.
+        fs::rename(&marked, &path).unwrap();
+        assert_eq!(settle(folder.path()), 1);
+        fs::rename(journal_path(&marked), journal_path(&path)).unwrap();
+        assert_eq!(settle(folder.path()), 0);
+    }
+
+    #[test]
+    fn a_journal_that_was_set_aside_takes_nothing_from_a_file_that_has_another() {
+        let (folder, path) = left(|_| {});
+        let writer = Writer { store: STORE, thread: 3 };
+        // Somebody has emptied the file, as `copytruncate` does, and it has grown again.
+        let mut file = JournaledFile::open(&path, writer, Fsync::Commit).unwrap();
+        fs::write(&path, "").unwrap();
+        for offset in 1..4 {
+            append(&mut file, offset);
+        }
+        file.close_batch(2).unwrap();
+        file.confirmed(2);
+        file.end().unwrap();
+        assert_eq!(journals(folder.path()).unwrap().len(), 2);
+        assert_eq!(settle(folder.path()), 0);
+        assert_eq!(fs::read_to_string(path).unwrap(), "line\n".repeat(3));
+    }
+
+    #[test]
     fn the_files_of_another_folder_are_left_alone() {
         let (folder, path) = left(|file| append(file, 1));
-        let other = find(folder.path(), StoreId::new(5), &settings()).unwrap();
+        let other = find(folder.path(), StoreId::new(5), &settings(), &[]).unwrap();
         assert!(other.files.is_empty());
         assert_eq!(fs::read_to_string(path).unwrap(), "line\nline\n");
     }

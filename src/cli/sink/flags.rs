@@ -4,6 +4,7 @@ use crate::cli::flags::{Flag, Program, Takes, Word, Words};
 
 const READING: &str = "Reading";
 const WRITING: &str = "Writing";
+const FILES: &str = "Files";
 const GROUP: &str = "Group membership";
 const RUNNING: &str = "Running";
 
@@ -53,6 +54,13 @@ pub const PROGRAM: Program = Program {
             "Write the files here; one metric-sink at a time may use a folder",
         ),
         Flag::new(
+            "format",
+            Takes::Choice(&["raw", "csv"]),
+            "raw",
+            WRITING,
+            "Write the values of records as they come, or rows of CSV made of line protocol or JSON: one file per measurement and thread, and a new one with a wider header when another tag or field comes",
+        ),
+        Flag::new(
             "fsync",
             Takes::Choice(&["commit", "never"]),
             "commit",
@@ -86,6 +94,69 @@ pub const PROGRAM: Program = Program {
             "1MiB",
             WRITING,
             "Write at most this much at once, but for a single larger record",
+        ),
+        Flag::new(
+            "columns",
+            Takes::Value("NAMES"),
+            "",
+            FILES,
+            "Write these columns only, separated by commas, and all measurements to one file: time, measurement, and names of tags and fields",
+        ),
+        Flag::new(
+            "time-format",
+            Takes::Value("FORM"),
+            "rfc3339",
+            FILES,
+            "Write times in rows of CSV so: rfc3339, unix, unix_ms, unix_us, unix_ns, an example such as \"2006-01-02 15:04:05\", or conversions such as \"%Y-%m-%d %H:%M:%S\"",
+        ),
+        Flag::new(
+            "time-zone",
+            Takes::Value("ZONE"),
+            "UTC",
+            FILES,
+            "Tell times, and begin days and hours of files, in this time zone: a name such as Europe/Berlin, or Local",
+        ),
+        Flag::new(
+            "file-name",
+            Takes::Value("TEMPLATE"),
+            "consumer-thread-{thread}",
+            FILES,
+            "Call files so; .csv is added unless it ends in another extension. In braces stand thread, topic, partition, measurement; with rotation also date, time, year, month, day, hour, minute of the beginning, and with {partition} first and last, the offsets. Names that would be equal get numbers: 2020-06-19+2.csv",
+        ),
+        Flag::new(
+            "rotate-size",
+            Takes::Value("SIZE"),
+            "",
+            FILES,
+            "End a file when it has this size. With any rotation a file is called NAME.open as long as records come to it, and gets its own name when all in it is committed",
+        ),
+        Flag::new(
+            "rotate-interval",
+            Takes::Value("TIME"),
+            "",
+            FILES,
+            "End files by the clock: parts of a day count from midnight, days from a Monday; 1h, 15m, 1d",
+        ),
+        Flag::new(
+            "rotate-idle",
+            Takes::Value("TIME"),
+            "",
+            FILES,
+            "End a file when nothing was written to it for this time",
+        ),
+        Flag::new(
+            "compress",
+            Takes::Choice(&["none", "gzip", "zstd"]),
+            "none",
+            FILES,
+            "Compress files that have ended",
+        ),
+        Flag::new(
+            "keep",
+            Takes::Values("LIMIT"),
+            "",
+            FILES,
+            "Remove the oldest of all files that have ended when there are more than a number, such as 10; when they are older than a time, such as 30d; when together they are larger than a size, such as 100GiB. May be repeated. Files that records still come to are never removed",
         ),
         Flag::new("group", Takes::Value("NAME"), "metric-consumers", GROUP, "Be members of this consumer group").with_letter('g'),
         Flag::new(
@@ -136,12 +207,17 @@ pub const PROGRAM: Program = Program {
         Flag::new("version", Takes::Switch, "", RUNNING, "Print the version"),
     ],
     after_help: "Each record becomes one line: its value as it came, with a line end unless it has one. A value of several lines \
-stays those lines; a record without a value becomes an empty line.\n\nSIGTERM and SIGINT write and commit what was read, leave the \
-group and end; a second one ends at once with 128 + signal. SIGQUIT \
+stays those lines; a record without a value becomes an empty line.\n\nWith --format csv line protocol and JSON become rows: time, measurement, \
+tags and fields, with a header. A record that no rows can be made of goes to consumer-thread-N.dead-letters.jsonl as a whole, with \
+the reason; metric-sink replay feeds such a file back. With rotation a file gets its own name when it has ended and all in it is \
+committed: whatever is not called NAME.open is complete.\n\nSIGTERM and SIGINT write and commit what was read, leave the \
+group and end; a second one ends at once with 128 + signal. SIGHUP leaves files \
+that were moved away for new ones at once, not only when the next record comes. SIGQUIT \
 prints what each thread does and ends with 2.\n\nExit codes: 0 after a normal end, 1 after an error or if records that \
 were read could not be written (they are not committed, and are read again).\n\nExamples:\n  \
 metric-sink --threads 5                                     the tutorial's consumer, here\n  \
 metric-sink -b kafka1:9092,kafka2:9092 --output-dir /data   another cluster and folder\n  \
 metric-sink --group again --from 2026-01-31T00:00:00Z       read a topic again from a time on\n  \
+metric-sink --format csv --rotate-interval 1d --file-name {date} --compress zstd --keep 30d   rows, a day in each file\n  \
 metric-sink -X security.protocol=sasl_ssl -X sasl.mechanisms=SCRAM-SHA-512 --config secrets.toml",
 };

@@ -1,6 +1,7 @@
 //! metric-sink's command line: settings, progress on the screen, and the end.
 
 mod embedded;
+mod file_options;
 pub mod flags;
 pub mod replay;
 mod settings;
@@ -195,7 +196,11 @@ fn watch(
         select! {
             recv(signals.received) -> signal => match signal {
                 Ok(Signal::Stop) | Err(_) => break Vec::new(),
-                Ok(Signal::Reload | Signal::Flush) => {
+                Ok(Signal::Reload) => {
+                    log::info!(target: "", "Files that were moved away are left for new ones");
+                    sink.reopening.ask();
+                }
+                Ok(Signal::Flush) => {
                     log::info!(target: "", "This signal has no meaning for metric-sink; going on");
                 }
             },

@@ -6,11 +6,13 @@ use std::time::Duration as Span;
 
 use serde::Deserialize;
 
+use super::file_options::{self, FileOptions, GivenOfFiles};
 use crate::cli::flags::Parsed;
 use crate::config::toml::parse as parse_toml;
 use crate::http::ListenAddress;
 use crate::kafka::Connection;
 use crate::kafka::group::{GroupProtocol, StartOffset};
+use crate::plugin::settings::SettingsError as OptionError;
 use crate::plugin::settings::{Data, Duration, Position, Size, Table, Value};
 use crate::sink::settings::{Fsync, Membership, Settings};
 
@@ -66,7 +68,7 @@ struct Given {
 /// One text or several.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum List {
+pub(super) enum List {
     One(String),
     Several(Vec<String>),
 }
@@ -91,10 +93,15 @@ enum ProtocolWord {
 /// Everything that is wrong in the file, or the first flag that is wrong.
 pub(super) fn settings(parsed: &Parsed) -> Result<Settings, SettingsError> {
     let mut settings = Settings::default();
+    let mut files = FileOptions::default();
     if let Some(file) = parsed.value("config") {
-        apply(read_file(file)?, file, &mut settings)?;
+        let (given, of_files) = read_file(file)?;
+        apply(given, file, &mut settings)?;
+        files = of_files.said_in(file);
     }
-    apply(from_flags(parsed)?, "flags", &mut settings)?;
+    let (given, of_files) = from_flags(parsed)?;
+    apply(given, "flags", &mut settings)?;
+    files.overridden_by(of_files.said_in("flags")).apply(&mut settings)?;
     Ok(settings)
 }
 
@@ -106,7 +113,7 @@ pub(super) fn settings(parsed: &Parsed) -> Result<Settings, SettingsError> {
 pub(super) fn connection(parsed: &Parsed) -> Result<Connection, SettingsError> {
     let mut settings = Settings::default();
     if let Some(file) = parsed.value("config") {
-        apply(read_file(file)?, file, &mut settings)?;
+        apply(read_file(file)?.0, file, &mut settings)?;
     }
     let brokers = Some(parsed.values("brokers")).filter(|brokers| !brokers.is_empty());
     let properties = properties(parsed)?;
@@ -117,31 +124,33 @@ pub(super) fn connection(parsed: &Parsed) -> Result<Connection, SettingsError> {
     Ok(connection)
 }
 
-fn read_file(file: &str) -> Result<Given, SettingsError> {
+fn read_file(file: &str) -> Result<(Given, GivenOfFiles), SettingsError> {
     let text = std::fs::read_to_string(Path::new(file))
         .map_err(|source| SettingsError::Read { file: file.to_owned(), source })?;
     let lines = |errors: Vec<String>| SettingsError::File(errors.join("\n"));
     let table = parse_toml(file, &text)
         .map_err(|errors| lines(errors.iter().map(|error| format!("{file}: {error}")).collect()))?;
     let given = table.read::<Given>();
+    let of_files = table.read::<GivenOfFiles>();
     let mut errors: Vec<String> = table.unknown().iter().map(ToString::to_string).collect();
-    match given {
-        Ok(given) if errors.is_empty() => Ok(given),
-        Ok(_) => Err(lines(errors)),
-        Err(wrong) => {
-            errors.extend(wrong.iter().map(ToString::to_string));
+    match (given, of_files) {
+        (Ok(given), Ok(of_files)) if errors.is_empty() => Ok((given, of_files)),
+        (given, of_files) => {
+            for wrong in [given.err(), of_files.err()].into_iter().flatten() {
+                errors.extend(wrong.iter().map(ToString::to_string));
+            }
             Err(lines(errors))
         }
     }
 }
 
 /// The flags as the same settings that a file holds, so that both are read by one reader.
-fn from_flags(parsed: &Parsed) -> Result<Given, SettingsError> {
+fn from_flags(parsed: &Parsed) -> Result<(Given, GivenOfFiles), SettingsError> {
     let mut table = Table::new("flags".into(), "", Position::default());
     let at = |data| Value { position: Position::default(), data };
     // Marked as put in by a variable, a text converts to the type of its setting.
     let text = |text: &str| at(Data::String { text: text.to_owned(), substituted: true });
-    for name in ["brokers", "topic"] {
+    for name in ["brokers", "topic", "keep"] {
         let values = parsed.values(name);
         if !values.is_empty() {
             let values = values.iter().map(|value| text(value)).collect();
@@ -161,7 +170,10 @@ fn from_flags(parsed: &Parsed) -> Result<Given, SettingsError> {
         "group-protocol",
         "report-interval",
         "http",
-    ] {
+    ]
+    .into_iter()
+    .chain(file_options::VALUES)
+    {
         if let Some(value) = parsed.value(name) {
             table.push(name, Position::default(), text(value));
         }
@@ -174,11 +186,13 @@ fn from_flags(parsed: &Parsed) -> Result<Given, SettingsError> {
     if parsed.is_on("static-membership") {
         table.push("static-membership", Position::default(), at(Data::Boolean(true)));
     }
-    let given: Given = table.read().map_err(|errors| {
+    let wrong = |errors: Vec<OptionError>| {
         let messages: Vec<_> = errors.iter().map(|error| format!("--{}", error.message)).collect();
         SettingsError::File(messages.join("\n"))
-    })?;
-    Ok(Given { properties: properties(parsed)?, ..given })
+    };
+    let given: Given = table.read().map_err(wrong)?;
+    let of_files = table.read().map_err(wrong)?;
+    Ok((Given { properties: properties(parsed)?, ..given }, of_files))
 }
 
 fn properties(parsed: &Parsed) -> Result<BTreeMap<String, String>, SettingsError> {
@@ -339,158 +353,4 @@ fn start_offset(from: &str) -> Option<StartOffset> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::flags::Stop;
-    use crate::cli::sink::flags::PROGRAM;
-
-    fn parse(arguments: &[&str]) -> Result<Settings, SettingsError> {
-        match PROGRAM.parse(arguments.iter().map(std::ffi::OsString::from)) {
-            Ok(parsed) => settings(&parsed),
-            Err(Stop::Help(_)) => panic!("help"),
-            Err(Stop::Wrong { message, .. }) => panic!("{message}"),
-        }
-    }
-
-    fn wrong(arguments: &[&str]) -> String {
-        parse(arguments).unwrap_err().to_string()
-    }
-
-    fn file(text: &str) -> (tempfile::TempDir, String) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sink.toml");
-        std::fs::write(&path, text).unwrap();
-        let path = path.to_str().unwrap().to_owned();
-        (folder, path)
-    }
-
-    #[test]
-    fn the_defaults_are_the_tutorials() {
-        let settings = parse(&[]).unwrap();
-        assert_eq!(settings.brokers, ["127.0.0.1:9092"]);
-        assert_eq!(settings.topics, ["my-computer-metric"]);
-        assert_eq!(settings.group, "metric-consumers");
-        assert_eq!((settings.threads, settings.from), (5, StartOffset::Earliest));
-    }
-
-    #[test]
-    fn the_packages_settings_are_the_defaults_with_a_folder_of_their_own() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/metric-sink.toml");
-        let packaged = parse(&["--config", path]).unwrap();
-        let expected = parse(&["--output-dir", "/var/lib/metric-sink"]).unwrap();
-        assert_eq!(format!("{packaged:?}"), format!("{expected:?}"));
-    }
-
-    #[test]
-    fn flags_are_read_by_type() {
-        let settings = parse(&[
-            "-b",
-            "a:1,b:2",
-            "--brokers",
-            "c:3",
-            "-t",
-            "x",
-            "-topic=y",
-            "--threads",
-            "3",
-            "--commit-interval",
-            "250ms",
-            "--commit-bytes",
-            "2MiB",
-            "-X",
-            "security.protocol=ssl",
-            "--fsync",
-            "never",
-            "--static-membership",
-            "--group-protocol=consumer",
-        ])
-        .unwrap();
-        assert_eq!(settings.brokers, ["a:1", "b:2", "c:3"]);
-        assert_eq!(settings.topics, ["x", "y"]);
-        assert_eq!(settings.commit_interval, Span::from_millis(250));
-        assert_eq!(settings.commit_bytes, 2 * 1024 * 1024);
-        assert_eq!(settings.properties, [("security.protocol".into(), "ssl".into())]);
-        assert_eq!((settings.threads, settings.fsync), (3, Fsync::Never));
-        assert_eq!(settings.membership, Membership::Static);
-        assert_eq!(settings.protocol, GroupProtocol::Consumer);
-    }
-
-    #[test]
-    fn a_start_can_be_a_time() {
-        let at = |from: &str| parse(&["--from", from]).unwrap().from;
-        assert_eq!(at("latest"), StartOffset::Latest);
-        assert_eq!(at("1769860800000"), StartOffset::At { epoch_ms: 1_769_860_800_000 });
-        assert_eq!(at("2026-01-31T12:00:00Z"), at("1769860800000"));
-        assert!(wrong(&["--from", "yesterday"]).contains("\"yesterday\""));
-    }
-
-    #[test]
-    fn a_port_alone_is_open_to_this_machine_only() {
-        for (given, expected) in [
-            ("8080", "127.0.0.1:8080"),
-            (":8080", "127.0.0.1:8080"),
-            ("0.0.0.0:80", "0.0.0.0:80"),
-            ("[::]:80", "[::]:80"),
-            ("sink.example:80", "sink.example:80"),
-        ] {
-            let address = parse(&["--http", given]).unwrap().http;
-            assert_eq!(address, Some(ListenAddress::Tcp(expected.into())), "{given}");
-        }
-        let (_folder, path) = file("http = \":9\"\n");
-        let address = parse(&["--config", &path]).unwrap().http;
-        assert_eq!(address, Some(ListenAddress::Tcp("127.0.0.1:9".into())));
-        for given in ["", "localhost", "localhost:http", ":70000"] {
-            let message = wrong(&["--http", given]);
-            assert!(message.contains("neither a port nor HOST:PORT"), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_file_holds_the_same_settings_and_flags_win() {
-        let (_folder, path) = file(
-            "threads = 2\ntopic = \"a\"\nfrom = \"latest\"\n[properties]\n\"sasl.password\" = \"s\"\n",
-        );
-        let settings = parse(&["--config", &path, "--threads", "4"]).unwrap();
-        assert_eq!((settings.threads, settings.from), (4, StartOffset::Latest));
-        assert_eq!(settings.topics, ["a"]);
-        assert_eq!(settings.properties.len(), 1);
-    }
-
-    #[test]
-    fn every_mistake_in_a_file_is_told_with_its_place() {
-        let (_folder, path) = file("thread = 2\ngroup = 5\n");
-        let message = wrong(&["--config", &path]);
-        assert!(message.contains(":1:1"), "{message}");
-        assert!(message.contains("did you mean `threads`?"), "{message}");
-        assert!(message.contains(":2:"), "{message}");
-    }
-
-    #[test]
-    fn what_the_promises_rest_on_cannot_be_set() {
-        for (key, reason) in RESERVED {
-            let message = wrong(&["-X", &format!("{key}=x")]);
-            assert!(message.contains(key) && message.contains(reason), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_property_without_a_value_is_refused_without_repeating_it() {
-        let message = wrong(&["-X", "sasl.password:secret"]);
-        assert!(message.contains("KEY=VALUE") && !message.contains("secret"), "{message}");
-    }
-
-    #[test]
-    fn values_without_sense_are_refused_by_name() {
-        for (arguments, name) in [
-            (["--threads", "0"], "--threads"),
-            (["--batch-records", "0"], "--batch-records"),
-            (["--session-timeout", "1ms"], "--session-timeout"),
-            (["--commit-interval", "soon"], "--commit-interval"),
-            (["--group", ""], "--group"),
-            (["--threads", "-1"], "--threads"),
-        ] {
-            let message = wrong(&arguments);
-            assert!(message.contains(name), "{message}");
-        }
-    }
-}
+mod tests;

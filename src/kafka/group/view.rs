@@ -23,6 +23,9 @@ enum Source<'a> {
     Batch(&'a NextRecord<'a>),
     /// It came among the library's events.
     Event(&'a BorrowedMessage<'a>),
+    /// A test has made it up, with this time.
+    #[cfg(test)]
+    MadeUp(Option<i64>),
 }
 
 /// Whether a reader takes more records.
@@ -55,11 +58,35 @@ impl<'a> RecordView<'a> {
         }
     }
 
+    /// A record that no broker has seen, with a time in milliseconds since 1970.
+    #[cfg(test)]
+    pub fn made_up(
+        topic: &'a str,
+        partition: i32,
+        offset: i64,
+        value: &'a [u8],
+        timestamp_ms: Option<i64>,
+    ) -> RecordView<'a> {
+        RecordView { topic, partition, offset, value, source: Source::MadeUp(timestamp_ms) }
+    }
+
+    /// Whether it has a value, be it empty.
+    pub fn has_value(&self) -> bool {
+        match self.source {
+            Source::Batch(record) => record.value().is_some(),
+            Source::Event(message) => message.payload().is_some(),
+            #[cfg(test)]
+            Source::MadeUp(_) => true,
+        }
+    }
+
     /// Its key, if it has one.
     pub fn key(&self) -> Option<&'a [u8]> {
         match self.source {
             Source::Batch(record) => record.key(),
             Source::Event(message) => message.key(),
+            #[cfg(test)]
+            Source::MadeUp(_) => None,
         }
     }
 
@@ -68,6 +95,8 @@ impl<'a> RecordView<'a> {
         match self.source {
             Source::Batch(record) => record.timestamp_ms(),
             Source::Event(message) => message.timestamp().to_millis(),
+            #[cfg(test)]
+            Source::MadeUp(timestamp_ms) => timestamp_ms,
         }
     }
 
@@ -78,6 +107,8 @@ impl<'a> RecordView<'a> {
             Source::Event(message) => message.headers().map_or_else(Vec::new, |headers| {
                 headers.iter().map(|header| (header.key.as_bytes(), header.value)).collect()
             }),
+            #[cfg(test)]
+            Source::MadeUp(_) => Vec::new(),
         }
     }
 }

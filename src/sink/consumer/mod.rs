@@ -18,11 +18,11 @@ use crossbeam_channel::{Receiver, select};
 
 use super::assigned::Assigned;
 use super::error::ConsumerError;
-use super::journaled::JournaledFile;
 use super::last_commits::{END_COMMIT_LIMIT, END_LEAVE_LIMIT, LastCommits};
 use super::output::Output;
 use super::positions::{Order, Positions};
 use super::progress::ThreadProgress;
+use super::reopening::Reopening;
 use super::settings::Settings;
 use super::stuck::{Step, Stuck};
 use super::turns::Turn;
@@ -44,9 +44,7 @@ pub(super) struct ConsumerThread {
     /// Stands before its log lines.
     pub(super) name: String,
     /// What it writes to.
-    pub(super) file: JournaledFile,
-    /// Files that have to be settled before.
-    pub(super) others: Vec<JournaledFile>,
+    pub(super) output: Output,
     pub(super) settings: Arc<Settings>,
     pub(super) group: GroupSettings,
     pub(super) progress: Arc<ThreadProgress>,
@@ -54,6 +52,7 @@ pub(super) struct ConsumerThread {
     pub(super) assigned: Assigned,
     pub(super) last_commits: LastCommits,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) reopening: Reopening,
 }
 
 impl ConsumerThread {
@@ -67,7 +66,7 @@ impl ConsumerThread {
             GroupMember::connect(&group, &name, clock.clone()).map_err(ConsumerError::Join)?;
         turn.wait(stop, clock.as_ref());
         member.join().map_err(ConsumerError::Join)?;
-        let output = Output::new(name.clone(), self.file, self.others, &settings);
+        let output = self.output;
         let mut worker = Worker {
             positions: Positions::new(output.writer()),
             output,
@@ -88,6 +87,8 @@ impl ConsumerThread {
             unaccepted: None,
             stuck: None,
             lost_place: None,
+            reopened: 0,
+            reopening: self.reopening,
         };
         worker.report_findings();
         let result = worker.work();
@@ -122,6 +123,10 @@ struct Worker {
     stuck: Option<Stuck>,
     /// Why records that were taken back cannot be read again.
     lost_place: Option<GroupError>,
+    /// How often all threads were asked to look whether their files were moved.
+    reopening: Reopening,
+    /// How often this one has.
+    reopened: u64,
 }
 
 /// What a look at the group has come to.
@@ -142,6 +147,7 @@ impl Worker {
             if self.is_commit_due() {
                 self.flush_and_commit();
             }
+            self.look_after_files();
             self.progress.came_round(self.clock.elapsed(), &self.positions, self.member.lags());
             if self.stop.try_recv().is_err_and(|error| error.is_disconnected()) {
                 return Ok(());
@@ -166,8 +172,8 @@ impl Worker {
             }
             let Worker { member, output, positions, .. } = self;
             let polled = member.poll(|record| {
+                output.push(&record);
                 let (topic, number, offset) = (record.topic, record.partition, record.offset);
-                output.push(topic, number, offset, record.value);
                 if positions.read(topic, number, offset) == Order::BeginsAgain {
                     output.hold_confirmed();
                 }
@@ -222,7 +228,7 @@ impl Worker {
         }
         self.progress.came_round(self.clock.elapsed(), &self.positions, self.member.lags());
         self.output.end();
-        let path = self.output.path().to_owned();
+        let path = self.output.path();
         let Worker { member, clock, name, .. } = self;
         last_commits.wait(END_COMMIT_LIMIT, clock.as_ref());
         if member.leave(END_LEAVE_LIMIT, clock.as_ref()) == Left::TooLate {

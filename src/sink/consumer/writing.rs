@@ -16,7 +16,7 @@ impl Worker {
             return;
         }
         let now = self.clock.elapsed();
-        let written = self.look_after_file().and_then(|()| self.output.write());
+        let written = self.leave_moved_files().and_then(|()| self.output.write());
         self.report_findings();
         match written {
             Ok(written) => {
@@ -36,26 +36,46 @@ impl Worker {
         }
     }
 
-    /// Leaves a file that was renamed or removed for a new one under the old path.
-    fn look_after_file(&mut self) -> Result<(), FileError> {
+    /// Leaves files that were renamed or removed for new ones under the old paths.
+    fn leave_moved_files(&mut self) -> Result<(), FileError> {
         match self.output.place() {
             Place::Here => return Ok(()),
-            // What was written before belongs to the old file.
+            // What was written before belongs to the old files.
             Place::Moved => match self.output.flush() {
                 Ok(_) => self.positions.flushed(),
                 Err(error) => self.flush_failed(&error),
             },
             Place::Removed => self.take_back_removed(),
         }
-        self.output.reopen()
+        self.output.leave_moved()
+    }
+
+    /// Ends files whose time has come, and goes on in new ones where somebody has asked for it.
+    pub(super) fn look_after_files(&mut self) {
+        if let Some(paths) = self.output.take_changed_paths() {
+            self.progress.set_files(paths);
+        }
+        if self.standing == Standing::InDoubt {
+            return;
+        }
+        self.output.end_due_files();
+        let asked = self.reopening.asked();
+        if asked != self.reopened && !self.is_stuck_at(Step::Write) {
+            self.reopened = asked;
+            if let Err(error) = self.leave_moved_files().and_then(|()| self.output.open_first()) {
+                // Whatever is written next tries it again, and says so.
+                self.warn(format_args!("{error}"));
+            }
+        }
     }
 
     /// Reads again what was in a removed file and is not committed.
     pub(super) fn take_back_removed(&mut self) {
         if self.unflushed_bytes > 0 {
-            let (bytes, path) = (self.unflushed_bytes, self.output.path().display());
+            let (bytes, path) = (self.unflushed_bytes, self.output.path());
             self.warn(format_args!(
-                "{path} was removed with {bytes} bytes that were not committed; they are read again"
+                "{} was removed with {bytes} bytes that were not committed; they are read again",
+                path.display()
             ));
             if let Err(error) = self.output.take_back_open() {
                 self.warn(format_args!("{error}"));
@@ -93,8 +113,11 @@ impl Worker {
         let Some(stuck) = self.stuck.take_if(|stuck| stuck.step == step) else { return };
         self.progress.unstuck();
         let seconds = self.clock.elapsed().saturating_sub(stuck.since).as_secs();
-        let path = self.output.path().display();
-        self.info(format_args!("Writing to {path} again after {seconds} s; nothing was lost"));
+        let path = self.output.path();
+        self.info(format_args!(
+            "Writing to {} again after {seconds} s; nothing was lost",
+            path.display()
+        ));
         if step == Step::Write {
             self.set_fetching(Fetching::Running);
         }

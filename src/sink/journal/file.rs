@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::entry::{Entry, Header};
+use super::entry::{Batch, Entry, Header};
 use super::replay::{RECENT, Replay, replay};
 
 /// How much of a journal is read at first: enough for what is of interest at its end.
@@ -108,6 +108,18 @@ impl Journal {
         !self.waiting.is_empty()
     }
 
+    /// Moves the journal to another name, because its data file has got another.
+    ///
+    /// # Errors
+    /// Whatever renaming fails with.
+    pub fn rename(&mut self, path: &Path) -> io::Result<()> {
+        if self.path != path {
+            fs::rename(&self.path, path)?;
+            path.clone_into(&mut self.path);
+        }
+        Ok(())
+    }
+
     /// Moves the journal to a free name, because its data file was moved or replaced.
     ///
     /// # Errors
@@ -126,6 +138,56 @@ impl Journal {
         self.path = free;
         Ok(())
     }
+}
+
+/// Whether a journal says that its file has ended in order; it is only read.
+///
+/// # Errors
+/// Whatever reading fails with, a journal that there is none of included.
+#[expect(clippy::disallowed_methods, reason = "the sink's subject is files")]
+pub fn has_ended(path: &Path) -> io::Result<bool> {
+    /// No entry of an end is as long.
+    const LAST_BYTES: u64 = 256;
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let end = read(&mut file, length.saturating_sub(LAST_BYTES), length)?;
+    let Some(end) = end.strip_suffix(b"\n") else { return Ok(false) };
+    let line = memchr::memrchr(b'\n', end).map_or(end, |at| &end[at + 1..]);
+    Ok(matches!(Entry::decode(line), Ok(Entry::End(_))))
+}
+
+/// The offsets of the first and the last record that a whole journal tells of, by what counts.
+///
+/// # Errors
+/// Whatever reading fails with.
+pub fn first_and_last_offset(path: &Path) -> io::Result<Option<(i64, i64)>> {
+    let text = fs::read(path)?;
+    let mut batches: Vec<(u64, i64, i64)> = Vec::new();
+    let mut kept = Vec::new();
+    let offsets = |batch: &Batch| {
+        let first = batch.parts.first().map_or(0, |part| part.offsets.start);
+        let last = batch.parts.last().map_or(0, |part| part.offsets.end - 1);
+        (batch.number, first, last)
+    };
+    for line in text.split(|byte| *byte == b'\n') {
+        match Entry::decode(line) {
+            Ok(Entry::Header(_)) => batches.clear(),
+            Ok(Entry::Batch(batch)) => batches.push(offsets(&batch)),
+            Ok(Entry::Kept(batch)) => {
+                kept.push(offsets(&batch));
+                continue;
+            }
+            Ok(Entry::Cut { number, .. }) => batches.retain(|batch| batch.0 < number),
+            Ok(Entry::Rewrite { number, .. }) => {
+                batches.retain(|batch| batch.0 < number);
+                batches.append(&mut kept);
+            }
+            _ => {}
+        }
+        kept.clear();
+    }
+    let last = batches.last().map(|batch| batch.2);
+    Ok(batches.first().map(|batch| batch.1).zip(last))
 }
 
 /// Reads as much of the end as tells which of the last batches are confirmed.

@@ -4,6 +4,7 @@
 //! From then on it is unconfirmed until [`JournaledFile::confirmed`], and if that never comes it is
 //! for [`JournaledFile::settle`] to decide. Nothing else takes anything out of the file.
 
+mod appending;
 mod finding;
 mod opening;
 mod settling;
@@ -13,17 +14,20 @@ mod tests;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 pub use finding::Finding;
 pub use settling::SettleError;
 
 use super::file::{DataFile, FileError, Place};
-use super::journal::{Batch, Entry, FileId, Header, Journal, Part, Segment, journal_path};
+use super::journal::{Batch, Entry, FileId, Header, Journal, Part, journal_path};
 use super::ownership::Writer;
 use super::settings::Fsync;
 use super::store::flush_folder;
 use crate::kafka::group::Partition;
+use crate::metric::Timestamp;
+use appending::LastAppend;
 
 /// How many confirmed batches are kept in mind, to be judged again at the next takeover.
 const RECENT: usize = super::journal::RECENT;
@@ -64,8 +68,16 @@ pub struct JournaledFile {
     length: u64,
     /// A write has failed half-way and could not be taken back.
     is_torn: bool,
+    /// The journal says that the sink has ended in order.
+    is_ended: bool,
     open: Vec<Part>,
     open_checksum: u32,
+    /// What was appended last, which can still be taken back alone.
+    last: Option<LastAppend>,
+    /// When the file was written to before it was opened.
+    modified: Option<Timestamp>,
+    /// What stands before all records: it belongs to none of them.
+    header: Vec<u8>,
     /// The last batches since somebody has asked the group.
     recent: VecDeque<Batch>,
     confirmed: u64,
@@ -111,102 +123,14 @@ impl JournaledFile {
         self.length.saturating_sub(self.closed)
     }
 
+    /// How long the file is, if nobody else has changed it.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// What was found that people should know of.
     pub fn take_findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.findings)
-    }
-
-    /// Appends records to the open batch, all or nothing.
-    ///
-    /// # Errors
-    /// Whatever writing fails with, such as a full disk.
-    pub fn append(&mut self, pieces: &mut [Piece<'_>]) -> Result<(), FileError> {
-        self.look_for_changes()?;
-        let mut start = self.length;
-        let mut checksum = self.open_checksum;
-        let mut slices = Vec::with_capacity(pieces.len());
-        let mut ends = Vec::with_capacity(pieces.len());
-        for piece in pieces.iter_mut() {
-            for slice in std::mem::take(&mut piece.bytes) {
-                start += slice.len() as u64;
-                checksum = crc32c::crc32c_append(checksum, &slice);
-                slices.push(slice);
-            }
-            ends.push(start);
-        }
-        if let Err(error) = self.data.append(&mut slices) {
-            self.is_torn = self.journal.is_some() && self.data.length() != self.length;
-            return Err(error);
-        }
-        let mut start = self.length;
-        for (piece, end) in pieces.iter().zip(ends) {
-            self.add_open(piece, start..end);
-            start = end;
-        }
-        self.length = start;
-        self.open_checksum = checksum;
-        Ok(())
-    }
-
-    fn add_open(&mut self, piece: &Piece<'_>, bytes: Range<u64>) {
-        let segment = Segment { start: bytes.start, length: bytes.end - bytes.start };
-        // A partition that begins again, because its topic was made anew, begins another part.
-        let known = self.open.iter_mut().rev().find(|part| {
-            part.partition == *piece.partition && part.offsets.end <= piece.offsets.start
-        });
-        match known {
-            Some(part) => {
-                part.offsets.end = piece.offsets.end;
-                part.records += piece.records;
-                match part.segments.last_mut() {
-                    Some(last) if last.start + last.length == segment.start => {
-                        last.length += segment.length;
-                    }
-                    _ => part.segments.push(segment),
-                }
-            }
-            None => self.open.push(Part {
-                partition: piece.partition.clone(),
-                offsets: piece.offsets.clone(),
-                records: piece.records,
-                segments: vec![segment],
-            }),
-        }
-    }
-
-    /// Writes the entry of the open batch; [`JournaledFile::flush`] has to follow before a commit.
-    ///
-    /// `number` is larger than that of any batch of the writer before.
-    ///
-    /// # Errors
-    /// Whatever writing fails with; the batch stays open.
-    pub fn close_batch(&mut self, number: u64) -> Result<(), FileError> {
-        if self.open.is_empty() {
-            return Ok(());
-        }
-        let batch = Batch {
-            number,
-            bytes: self.closed..self.length,
-            checksum: self.open_checksum,
-            parts: std::mem::take(&mut self.open),
-        };
-        let Some(journal) = &mut self.journal else {
-            self.closed = self.length;
-            self.open_checksum = 0;
-            return Ok(());
-        };
-        let entry = Entry::Batch(batch);
-        let written = journal.write(std::slice::from_ref(&entry));
-        let Entry::Batch(batch) = entry else { return Ok(()) };
-        if let Err(source) = written {
-            self.open = batch.parts;
-            return Err(journal_failed("writing to", journal, source));
-        }
-        self.recent.push_back(batch);
-        self.closed = self.length;
-        self.open_checksum = 0;
-        self.last_number = number;
-        Ok(())
     }
 
     /// Sees to it that all batches and their entries are on the disk, if that is asked for.
@@ -247,41 +171,12 @@ impl JournaledFile {
         }
     }
 
-    /// Takes the open batch out of the file.
-    ///
-    /// # Errors
-    /// Whatever cutting the file fails with.
-    pub fn take_back_open(&mut self) -> Result<(), FileError> {
-        self.data.truncate(self.closed)?;
-        self.length = self.closed;
-        self.open.clear();
-        self.open_checksum = 0;
-        Ok(())
-    }
-
-    /// Takes the batches from a number on out of the file, none of which anybody has tried to
-    /// commit, and the open one.
-    ///
-    /// # Errors
-    /// Whatever cutting the file fails with.
-    pub fn take_back_from(&mut self, number: u64) -> Result<(), FileError> {
-        if let Some(batch) = self.recent.iter().find(|batch| batch.number >= number) {
-            self.closed = batch.bytes.start;
-            if let Some(journal) = &mut self.journal {
-                // Without it the batch would be judged as unconfirmed, which it is.
-                journal.note(&Entry::Cut { number, length: self.closed });
-            }
-            self.recent.retain(|batch| batch.number < number);
-        }
-        self.take_back_open()
-    }
-
     /// Notes that the sink ends in order, if all is confirmed.
     ///
     /// # Errors
     /// Whatever writing fails with; then the next start has more to look at.
     pub fn end(&mut self) -> Result<(), FileError> {
-        if self.has_unconfirmed() || !self.open.is_empty() {
+        if self.has_unconfirmed() || self.open_bytes() > 0 {
             return Ok(());
         }
         let length = self.length;
@@ -290,22 +185,29 @@ impl JournaledFile {
         }
         let Some(journal) = &mut self.journal else { return Ok(()) };
         let written = journal.write(&[Entry::End(length)]);
-        written.map_err(|source| journal_failed("writing to", journal, source))
+        written.map_err(|source| journal_failed("writing to", journal, source))?;
+        self.is_ended = true;
+        Ok(())
     }
 
     /// Opens the data file alone.
     fn bare(path: &Path, writer: Writer, fsync: Fsync) -> Result<JournaledFile, FileError> {
+        let data = DataFile::open(path)?;
         Ok(JournaledFile {
             writer,
             fsync,
             of_use: Use::Appended,
-            data: DataFile::open(path)?,
+            modified: data.modified(),
+            data,
             journal: None,
             closed: 0,
             length: 0,
             is_torn: false,
+            is_ended: false,
             open: Vec::new(),
             open_checksum: 0,
+            last: None,
+            header: Vec::new(),
             recent: VecDeque::new(),
             confirmed: 0,
             last_number: 0,
@@ -323,6 +225,55 @@ impl JournaledFile {
         let Some(journal) = &mut self.journal else { return Ok(()) };
         let renamed = journal.set_aside();
         renamed.map_err(|source| journal_failed("renaming", journal, source))
+    }
+
+    /// Appends to a file again that was only to be settled, and of which nothing is in doubt.
+    pub fn resume(&mut self, header: &[u8]) {
+        self.of_use = Use::Appended;
+        header.clone_into(&mut self.header);
+    }
+
+    /// Gives the file another name, and its journal, too. A file that has it is replaced.
+    ///
+    /// The data file goes first: whoever finds it under the new name knows its journal by the file
+    /// that it describes.
+    ///
+    /// # Errors
+    /// Whatever renaming fails with; it may be tried again.
+    pub fn rename(&mut self, path: &Path) -> Result<(), FileError> {
+        if self.data.path() != path {
+            self.data.rename(path)?;
+        }
+        if let Some(journal) = &mut self.journal {
+            let renamed = journal.rename(&journal_path(path));
+            renamed.map_err(|source| journal_failed("renaming", journal, source))?;
+        }
+        if self.fsync == Fsync::Commit {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            flush_folder(folder).map_err(|source| FileError {
+                action: "flushing",
+                path: folder.to_owned(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// When the file was last written to before it was opened, by the clock of its file system.
+    pub fn modified(&self) -> Option<Timestamp> {
+        self.modified
+    }
+
+    /// Whether this is the file that is found at a path.
+    pub fn is_at(&self, path: &Path) -> bool {
+        let id = self.data.id();
+        std::fs::metadata(path)
+            .is_ok_and(|found| id == Some(FileId { device: found.dev(), inode: found.ino() }))
+    }
+
+    /// The journal's path, if there is one.
+    pub fn journal_path(&self) -> Option<&Path> {
+        self.journal.as_ref().map(Journal::path)
     }
 
     /// Begins a journal anew if somebody has changed the file meanwhile, as logrotate's
@@ -360,6 +311,7 @@ impl JournaledFile {
 
     /// Says of unconfirmed batches that nobody can take them back any more.
     fn give_up_judging(&mut self) -> Result<(), FileError> {
+        self.accept_last();
         let unconfirmed = self.recent.iter().filter(|batch| batch.number > self.confirmed);
         let parts =
             unconfirmed.flat_map(|batch| batch.parts.iter().map(|part| (batch.number, part)));
@@ -388,6 +340,12 @@ impl JournaledFile {
 
     /// Makes a journal for a file that has none.
     fn begin_journal(&mut self) -> Result<(), FileError> {
+        if !self.header.is_empty() && self.data.length() == 0 {
+            self.data.append(&mut [IoSlice::new(&self.header)])?;
+            if self.fsync == Fsync::Commit {
+                self.data.flush()?;
+            }
+        }
         self.closed = self.data.length();
         self.length = self.closed;
         self.open_checksum = 0;

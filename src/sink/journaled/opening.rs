@@ -15,7 +15,22 @@ impl JournaledFile {
     /// # Errors
     /// If the file or its journal cannot be opened, read, made or cut.
     pub fn open(path: &Path, writer: Writer, fsync: Fsync) -> Result<JournaledFile, FileError> {
+        JournaledFile::open_below(path, b"", writer, fsync)
+    }
+
+    /// Opens a file as [`JournaledFile::open`] does; one that is empty begins with a header, which
+    /// belongs to no record.
+    ///
+    /// # Errors
+    /// The same as for [`JournaledFile::open`].
+    pub fn open_below(
+        path: &Path,
+        header: &[u8],
+        writer: Writer,
+        fsync: Fsync,
+    ) -> Result<JournaledFile, FileError> {
         let mut file = JournaledFile::bare(path, writer, fsync)?;
+        header.clone_into(&mut file.header);
         let journal_path = journal_path(path);
         let opened = Journal::open(&journal_path).map_err(|source| FileError {
             action: "opening",
@@ -81,6 +96,7 @@ impl JournaledFile {
         self.confirmed = replay.confirmed;
         self.last_number = replay.last_number;
         self.rewriting = replay.unfinished;
+        self.is_ended = replay.is_ended;
         if !self.finish_rewrite()? {
             return Ok(());
         }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::*;
+use crate::sink::journal::{first_and_last_offset, has_ended};
 use crate::sink::ownership::{Committed, History, StoreId, Verdict};
 use crate::sink::recovery::CommittedOffsets;
 
@@ -88,6 +89,76 @@ fn what_is_in_no_batch_goes_when_the_file_is_opened_again() {
     assert!(matches!(file.take_findings()[..], [Finding::Unfinished { bytes: 4, .. }]));
     assert!(file.has_unconfirmed());
     assert_eq!(file.last_number(), 1);
+}
+
+#[test]
+fn what_is_in_no_batch_goes_also_behind_an_end_in_order() {
+    let scene = Scene::new();
+    let mut file = scene.open();
+    batch(&mut file, 1, &[(0, 0)]);
+    file.confirmed(1);
+    file.settle(&committed(&[(0, 1)])).unwrap();
+    file.end().unwrap();
+    drop(file);
+    let mut file = scene.open();
+    file.settle(&committed(&[(0, 1)])).unwrap();
+    append(&mut file, &[(0, 1)]);
+    drop(file);
+    assert!(matches!(scene.open().take_findings()[..], [Finding::Unfinished { bytes: 4, .. }]));
+    assert_eq!(scene.text(), "0:0\n");
+}
+
+#[test]
+fn what_was_appended_last_can_be_taken_back_alone() {
+    let scene = Scene::new();
+    let mut file = scene.open();
+    append(&mut file, &[(0, 0), (0, 1)]);
+    file.take_back_last();
+    file.take_back_last();
+    assert_eq!(scene.text(), "0:0\n");
+    batch(&mut file, 1, &[(0, 1), (1, 0)]);
+    file.take_back_last();
+    assert_eq!(scene.text(), "0:0\n0:1\n1:0\n");
+    drop(file);
+    // Places and checksum are those of what is there.
+    let mut file = scene.open();
+    file.settle(&committed(&[(0, 2), (1, 0)])).unwrap();
+    assert_eq!(file.take_findings(), []);
+    assert_eq!(scene.text(), "0:0\n0:1\n");
+}
+
+#[test]
+fn a_header_belongs_to_no_record_and_is_never_taken_out() {
+    let scene = Scene::new();
+    let open = || JournaledFile::open_below(&scene.path, b"h\n", writer(0), Fsync::Commit).unwrap();
+    let mut file = open();
+    batch(&mut file, 1, &[(0, 0)]);
+    append(&mut file, &[(0, 1)]);
+    assert_eq!(scene.text(), "h\n0:0\n0:1\n");
+    drop(file);
+    let mut file = open();
+    file.settle(&committed(&[(0, 0)])).unwrap();
+    assert_eq!(scene.text(), "h\n");
+    // Somebody empties the file.
+    fs::write(&scene.path, "").unwrap();
+    append(&mut file, &[(0, 0)]);
+    assert_eq!(scene.text(), "h\n0:0\n");
+}
+
+#[test]
+fn a_journal_follows_its_file_to_another_name() {
+    let scene = Scene::new();
+    let mut file = scene.open();
+    batch(&mut file, 1, &[(0, 0)]);
+    let other = scene.path.with_file_name("other.csv");
+    for _ in 0..2 {
+        file.rename(&other).unwrap();
+        assert_eq!(scene.names(), [".other.csv.journal", "other.csv"]);
+    }
+    file.confirmed(1);
+    file.end().unwrap();
+    assert!(has_ended(&journal_path(&other)).unwrap());
+    assert_eq!(first_and_last_offset(&journal_path(&other)).unwrap(), Some((0, 0)));
 }
 
 #[test]

@@ -13,7 +13,6 @@
 
 mod cell;
 mod columns;
-pub mod file_name;
 mod header;
 mod json;
 mod row;
@@ -186,11 +185,11 @@ impl Rows {
     ///
     /// # Errors
     /// If not all of it can be made rows of; then none are.
-    pub fn convert(
-        &mut self,
+    pub fn convert<'s>(
+        &'s mut self,
         record: &Record<'_>,
         find_header: &mut FindHeader<'_>,
-    ) -> Result<impl Iterator<Item = Run<'_>>, Unfit> {
+    ) -> Result<impl Iterator<Item = Run<'s>> + use<'s>, Unfit> {
         self.writing.rows.clear();
         self.writing.rows.shrink_to(KEPT_BYTES);
         self.writing.runs.clear();

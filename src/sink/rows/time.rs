@@ -56,6 +56,11 @@ impl Default for TimeFormat {
 }
 
 impl TimeFormat {
+    /// As RFC 3339 has it, in a time zone.
+    pub fn rfc3339(zone: TimeZone) -> TimeFormat {
+        TimeFormat { form: Form::Rfc3339, zone }
+    }
+
     /// Compiles a form; times are told in `zone` where the form tells of hours.
     ///
     /// # Errors

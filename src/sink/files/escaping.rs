@@ -1,4 +1,4 @@
-//! Names of files for measurements, which may be called anything.
+//! Names of measurements, which may be anything, as parts of names of files.
 
 use sha2::{Digest, Sha256};
 
@@ -8,47 +8,13 @@ const MOST_BYTES: usize = 150;
 /// How much is kept of a measurement whose name is too long.
 const KEPT_BYTES: usize = 100;
 
-const EXTENSION: &str = ".csv";
-
-/// The name of a table's file: of the first one that was begun, or a later one, whose header is
-/// another. Without a measurement it is the table that all share.
-///
-/// `consumer-thread-0.cpu.csv`, `consumer-thread-0.cpu+2.csv`, `consumer-thread-0.csv`
-pub fn file_name(prefix: &str, measurement: Option<&str>, number: u32) -> String {
-    let mut name = start(prefix, measurement);
-    if number > 1 {
-        name.push_str(&format!("+{number}"));
-    }
-    name.push_str(EXTENSION);
-    name
-}
-
-/// The number in the name of a table's file; none if it is another's.
-pub fn number_in(name: &str, prefix: &str, measurement: Option<&str>) -> Option<u32> {
-    let rest = name.strip_prefix(&start(prefix, measurement))?.strip_suffix(EXTENSION)?;
-    if rest.is_empty() {
-        return Some(1);
-    }
-    let digits = rest.strip_prefix('+')?;
-    let number = digits.parse().ok()?;
-    // Only as it is written here, so that no two names are of one number.
-    (number > 1 && digits == u32::to_string(&number)).then_some(number)
-}
-
-fn start(prefix: &str, measurement: Option<&str>) -> String {
-    match measurement {
-        Some(measurement) => format!("{prefix}.{}", stem(measurement)),
-        None => prefix.to_owned(),
-    }
-}
-
 /// What stands for a measurement in names of files: two measurements never have the same, not even
 /// where upper and lower case count as one.
 ///
 /// Letters, digits, `_`, `-` and dots stay, but for a dot at the beginning; all other bytes are
 /// written as `%` and two digits. Behind `~` stands which of the letters are upper case, a bit for
 /// each. Of what is too long the beginning is kept, and a checksum of it all behind `~~`.
-fn stem(measurement: &str) -> String {
+pub fn escaped(measurement: &str) -> String {
     if measurement.is_empty() {
         return "%".to_owned();
     }
@@ -111,39 +77,10 @@ mod tests {
             ("diskIO", "diskIO~03"),
             ("", "%"),
         ] {
-            assert_eq!(super::stem(measurement), stem, "{measurement:?}");
+            assert_eq!(escaped(measurement), stem, "{measurement:?}");
         }
         let long = "x".repeat(300);
-        assert!(super::stem(&long).starts_with("xxxx") && super::stem(&long).len() < MOST_BYTES);
-    }
-
-    #[test]
-    fn numbers_are_found_in_names_of_the_same_table_only() {
-        let thread = "consumer-thread-1";
-        for (measurement, number, name) in [
-            (Some("cpu"), 1, "consumer-thread-1.cpu.csv"),
-            (Some("cpu"), 12, "consumer-thread-1.cpu+12.csv"),
-            (None, 1, "consumer-thread-1.csv"),
-            (None, 2, "consumer-thread-1+2.csv"),
-        ] {
-            assert_eq!(file_name(thread, measurement, number), name);
-            assert_eq!(number_in(name, thread, measurement), Some(number));
-            for other in [Some("cp"), Some("cpu.csv"), Some("CPU"), Some("cpu+12")] {
-                assert_eq!(number_in(name, thread, other), None, "{name} for {other:?}");
-            }
-            assert_eq!(number_in(name, "consumer-thread-10", measurement), None);
-        }
-        for name in [
-            "cpu+1.csv",
-            "cpu+02.csv",
-            "cpu+0.csv",
-            "cpu+.csv",
-            "cpu.csv.gz",
-            "cpu+99999999999.csv",
-        ] {
-            let name = format!("{thread}.{name}");
-            assert_eq!(number_in(&name, thread, Some("cpu")), None, "{name}");
-        }
+        assert!(escaped(&long).starts_with("xxxx") && escaped(&long).len() < MOST_BYTES);
     }
 
     proptest! {
@@ -152,7 +89,7 @@ mod tests {
             a in "[aAbB./%~+0\u{e9}-]{0,5}|\\PC{0,300}",
             b in "[aAbB./%~+0\u{e9}-]{0,5}|\\PC{0,300}",
         ) {
-            let (stem_a, stem_b) = (stem(&a), stem(&b));
+            let (stem_a, stem_b) = (escaped(&a), escaped(&b));
             prop_assert_eq!(a == b, stem_a.eq_ignore_ascii_case(&stem_b));
             prop_assert!(stem_a.len() <= MOST_BYTES && !stem_a.is_empty());
             prop_assert!(!stem_a.starts_with('.') && !stem_a.contains(['/', '\0']));
