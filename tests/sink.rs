@@ -1,5 +1,6 @@
 //! metric-sink as its users meet it.
 
+mod chaos;
 mod command_line;
 mod exactly_once;
 mod faults;
@@ -8,6 +9,7 @@ mod group;
 mod replay;
 mod status;
 mod tables;
+mod verify;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -79,6 +79,8 @@ pub enum Words {
     Commands(&'static [Word]),
     /// Files, at least one.
     Files,
+    /// Folders, at least one.
+    Folders,
 }
 
 /// A program's command line.
@@ -217,6 +219,9 @@ impl Program {
             Words::Files => command
                 .override_usage(format!("{} [FLAGS] FILE…", self.name))
                 .arg(words.num_args(1..).value_name("FILE").required(true)),
+            Words::Folders => command
+                .override_usage(format!("{} [FLAGS] DIR…", self.name))
+                .arg(words.num_args(1..).value_name("DIR").required(true)),
         };
         command.args(self.flags.iter().map(argument))
     }
@@ -270,7 +275,9 @@ fn argument(flag: &'static Flag) -> Arg {
 /// The error in the words of Go's `flag`, where it has any.
 fn go_words(error: &clap::Error) -> Option<String> {
     if error.kind() == ErrorKind::MissingRequiredArgument {
-        return Some("no file is named".to_owned());
+        let is_folder = error.to_string().contains("<DIR>");
+        let what = if is_folder { "folder" } else { "file" };
+        return Some(format!("no {what} is named"));
     }
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
@@ -425,6 +432,10 @@ mod tests {
         let Err(Stop::Wrong { message, usage }) = parse(&["--test"]) else { panic!("taken") };
         assert_eq!(message, "no file is named");
         assert!(usage.contains("prog [FLAGS] FILE…"), "{usage}");
+        let program = Program { words: Words::Folders, ..PROGRAM };
+        let Err(Stop::Wrong { message, usage }) = program.parse([]) else { panic!("taken") };
+        assert_eq!(message, "no folder is named");
+        assert!(usage.contains("prog [FLAGS] DIR…"), "{usage}");
     }
 
     #[test]

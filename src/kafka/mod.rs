@@ -14,6 +14,7 @@ mod lag;
 mod log;
 mod partition;
 mod producer;
+mod reader;
 #[cfg(test)]
 pub(crate) mod reading;
 mod record;
@@ -27,4 +28,5 @@ pub use lag::PartitionLag;
 pub use log::{ClientError, ClientLog, Outlook};
 pub use partition::sarama_partition;
 pub use producer::{Acks, Compression, ConnectError, Delivery, Producer, ProducerSettings};
+pub use reader::{ReadError, TopicReader};
 pub use record::{ProduceError, Record};

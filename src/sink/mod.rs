@@ -28,6 +28,7 @@ pub mod store;
 mod stuck;
 mod turns;
 mod unsettled;
+pub mod verify;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -156,8 +156,16 @@ impl History {
         (!history.is_empty()).then_some(History(history))
     }
 
+    /// The offset from which on it is known who owned what.
+    pub(in crate::sink) fn known_from(&self) -> i64 {
+        self.0.first().map_or(i64::MAX, |first| first.from)
+    }
+
     /// What each writer has confirmed, given the committed offset.
-    fn intervals(&self, committed: i64) -> impl Iterator<Item = (Writer, Range<i64>)> {
+    pub(in crate::sink) fn stretches(
+        &self,
+        committed: i64,
+    ) -> impl Iterator<Item = (Writer, Range<i64>)> {
         let ends = self.0.iter().skip(1).map(|next| next.from).chain([committed]);
         self.0.iter().zip(ends).map(|(takeover, end)| (takeover.writer, takeover.from..end))
     }
@@ -211,7 +219,7 @@ impl Committed {
                 Verdict::Undecided
             };
         };
-        let of_writer = || history.intervals(committed).filter(|(owner, _)| *owner == writer);
+        let of_writer = || history.stretches(committed).filter(|(owner, _)| *owner == writer);
         if of_writer().any(|(_, owned)| owned.start <= offsets.start && offsets.end <= owned.end) {
             return Verdict::Confirmed;
         }

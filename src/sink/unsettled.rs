@@ -46,7 +46,11 @@ pub(super) fn find(
     }
     let mut files = Vec::new();
     for (journal, replay, own) in opened {
-        let found = own.or_else(|| data.of(replay.header.as_ref()?));
+        let found = match (own, replay.header.as_ref()) {
+            (Some(own), _) => Found::At(own),
+            (None, Some(header)) => data.of(header),
+            (None, None) => Found::Nowhere,
+        };
         if let Some(file) = open(found, store, journal, replay, settings)? {
             files.push(file);
         }
@@ -69,10 +73,23 @@ impl DataFiles {
     }
 
     /// The file of a journal that does not stand beside it.
-    fn of(&self, header: &Header) -> Option<PathBuf> {
+    fn of(&self, header: &Header) -> Found {
         let inode = header.file.inode;
-        self.by_inode.get(&inode).filter(|_| !self.described.contains(&inode)).cloned()
+        match self.by_inode.get(&inode) {
+            Some(_) if self.described.contains(&inode) => Found::Superseded,
+            Some(path) => Found::At(path.clone()),
+            None => Found::Nowhere,
+        }
     }
+}
+
+/// Where the file of a journal is found.
+enum Found {
+    At(PathBuf),
+    /// It was begun anew, or its number was given to another: nothing in it is this journal's to cut.
+    Superseded,
+    /// It has left the folder.
+    Nowhere,
 }
 
 fn inode_of(path: &Path) -> Option<u64> {
@@ -88,7 +105,7 @@ fn data_path(journal: &Path) -> Option<PathBuf> {
 
 /// Opens the file of a journal if it has an end to settle, or is marked as open.
 fn open(
-    found: Option<PathBuf>,
+    found: Found,
     store: StoreId,
     mut journal: Journal,
     replay: Replay,
@@ -108,7 +125,7 @@ fn open(
         return Ok(None);
     }
     match found {
-        Some(data) => {
+        Found::At(data) => {
             let length = std::fs::metadata(&data).map_or(0, |metadata| metadata.len());
             // What a killed process wrote last is in no batch yet.
             let has_more = length > replay.length && !replay.is_ended;
@@ -121,7 +138,8 @@ fn open(
             JournaledFile::open_aside(&data, journal, replay, header.writer, settings.fsync)
                 .map(Some)
         }
-        None if is_settled => {
+        Found::Superseded if is_settled => Ok(None),
+        Found::Nowhere if is_settled => {
             // Its file has left the folder for good, and nobody has to ask for anything.
             let removed = std::fs::remove_file(journal.path());
             removed.map_err(|source| FileError {
@@ -131,32 +149,8 @@ fn open(
             })?;
             Ok(None)
         }
-        None => {
-            let mut entries = Vec::new();
-            for batch in replay.unconfirmed() {
-                for part in &batch.parts {
-                    let (first, last) = (part.offsets.start, part.offsets.end - 1);
-                    log::warn!(
-                        target: "",
-                        "The file of {path} has left the folder; undecided: whether {} records of {}, offsets \
-                         {first} to {last}, were committed by this sink or read again by others",
-                        part.records,
-                        part.partition
-                    );
-                    entries.push(Entry::Undecided {
-                        number: batch.number,
-                        partition: part.partition.clone(),
-                        offsets: part.offsets.clone(),
-                    });
-                }
-            }
-            entries.push(Entry::Settled(replay.last_number));
-            let written = journal.write(&entries);
-            written.map_err(|source| FileError {
-                action: "writing to",
-                path: path.into(),
-                source,
-            })?;
+        Found::Superseded | Found::Nowhere => {
+            give_up(&mut journal, &replay)?;
             Ok(None)
         }
     }
@@ -165,6 +159,34 @@ fn open(
 /// Whether a journal is called as that of a file that is marked as open.
 fn is_of_open(journal: &Journal) -> bool {
     data_path(journal.path()).is_some_and(|data| is_marked_open(&data))
+}
+
+/// Says of records whose file has left the folder that nobody can tell.
+fn give_up(journal: &mut Journal, replay: &Replay) -> Result<(), FileError> {
+    let path = journal.path().to_owned();
+    let mut entries = Vec::new();
+    for batch in replay.unconfirmed() {
+        for part in &batch.parts {
+            let (first, last) = (part.offsets.start, part.offsets.end - 1);
+            log::warn!(
+                target: "",
+                "The file of {} has left the folder or was begun anew; undecided: whether {} \
+                 records of {}, offsets {first} to {last}, were committed by this sink or read \
+                 again by others",
+                path.display(),
+                part.records,
+                part.partition
+            );
+            entries.push(Entry::Undecided {
+                number: batch.number,
+                partition: part.partition.clone(),
+                offsets: part.offsets.clone(),
+            });
+        }
+    }
+    entries.push(Entry::Settled(replay.last_number));
+    let written = journal.write(&entries);
+    written.map_err(|source| FileError { action: "writing to", path, source })
 }
 
 impl Unsettled {
@@ -302,6 +324,32 @@ mod tests {
         assert_eq!(journals(folder.path()).unwrap().len(), 2);
         assert_eq!(settle(folder.path()), 0);
         assert_eq!(fs::read_to_string(path).unwrap(), "line\n".repeat(3));
+    }
+
+    #[test]
+    fn what_somebody_else_has_added_stays_although_the_journal_before_does_not_know_of_it() {
+        for threads in [0, 1] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("consumer-thread-0.csv");
+            let writer = Writer { store: STORE, thread: 0 };
+            let open = || JournaledFile::open(&path, writer, Fsync::Commit).unwrap();
+            let mut file = open();
+            append(&mut file, 0);
+            file.close_batch(1).unwrap();
+            file.confirmed(1);
+            file.end().unwrap();
+            drop(file);
+            fs::write(&path, "line\nby hand\n").unwrap();
+            let mut file = open();
+            append(&mut file, 1);
+            file.close_batch(2).unwrap();
+            file.confirmed(2);
+            file.end().unwrap();
+            drop(file);
+            let settings = Settings { threads, ..settings() };
+            assert!(find(folder.path(), STORE, &settings, &[]).unwrap().files.is_empty());
+            assert_eq!(fs::read_to_string(&path).unwrap(), "line\nby hand\nline\n");
+        }
     }
 
     #[test]

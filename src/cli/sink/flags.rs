@@ -21,6 +21,10 @@ pub const PROGRAM: Program = Program {
             usage: "replay FILE…",
             help: "Produce the records of dead-letter files again (see metric-sink replay --help)",
         },
+        Word {
+            usage: "verify DIR…",
+            help: "Check the files of a group's sinks against their journals and the topic (see metric-sink verify --help)",
+        },
     ]),
     flags: &[
         Flag::new("brokers", Takes::Values("HOST:PORT"), "127.0.0.1:9092", READING, "Begin with these brokers, separated by commas; may be repeated").with_letter('b'),

@@ -6,6 +6,7 @@ pub mod flags;
 pub mod replay;
 mod settings;
 pub mod status;
+pub mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -71,6 +72,9 @@ pub fn main(
     }
     if arguments.next_if(|first| first == status::WORD).is_some() {
         return status::main(arguments, system);
+    }
+    if arguments.next_if(|first| first == verify::WORD).is_some() {
+        return verify::main(arguments, system);
     }
     exit_code(match flags::PROGRAM.parse(arguments) {
         Ok(parsed) if parsed.is_on("version") => {

@@ -111,17 +111,30 @@ pub(super) fn settings(parsed: &Parsed) -> Result<Settings, SettingsError> {
 /// # Errors
 /// Everything that is wrong in the file, or the first flag that is wrong.
 pub(super) fn connection(parsed: &Parsed) -> Result<Connection, SettingsError> {
+    reached(parsed, None).map(|(connection, _)| connection)
+}
+
+/// The same, and the name of the group, for a command that has that flag, too.
+///
+/// # Errors
+/// Everything that is wrong in the file, or the first flag that is wrong.
+pub(super) fn of_group(parsed: &Parsed) -> Result<(Connection, String), SettingsError> {
+    reached(parsed, parsed.value("group").map(str::to_owned))
+}
+
+fn reached(parsed: &Parsed, group: Option<String>) -> Result<(Connection, String), SettingsError> {
     let mut settings = Settings::default();
     if let Some(file) = parsed.value("config") {
         apply(read_file(file)?.0, file, &mut settings)?;
     }
     let brokers = Some(parsed.values("brokers")).filter(|brokers| !brokers.is_empty());
     let properties = properties(parsed)?;
-    let given = Given { brokers: brokers.map(List::Several), properties, ..Given::default() };
+    let brokers = brokers.map(List::Several);
+    let given = Given { brokers, group, properties, ..Given::default() };
     apply(given, "flags", &mut settings)?;
     let mut connection = Connection::plain(settings.brokers, "metric-sink");
     connection.properties = settings.properties;
-    Ok(connection)
+    Ok((connection, settings.group))
 }
 
 fn read_file(file: &str) -> Result<(Given, GivenOfFiles), SettingsError> {

@@ -71,7 +71,7 @@ fn ask_and_print(parsed: &Parsed, system: &System) -> Result<ExitCode, AskError>
 }
 
 /// Prints a text; `code` says how it ends, however much of the text anybody reads.
-fn printed(text: &str, code: ExitCode) -> ExitCode {
+pub(super) fn printed(text: &str, code: ExitCode) -> ExitCode {
     match print(text) {
         Err(super::CliError::Io(error)) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             unknown(&format!("printing: {error}"))

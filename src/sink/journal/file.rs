@@ -58,7 +58,11 @@ impl Journal {
             OpenOptions::new().read(true).append(true).create_new(true).mode(0o640).open(path)?;
         let mut journal =
             Journal { path: path.to_owned(), file, length: 0, waiting: String::new() };
-        journal.write(&[Entry::Header(header)])?;
+        if let Err(error) = journal.write(&[Entry::Header(header)]) {
+            // One that says nothing would be in the way of the next try.
+            let _ = fs::remove_file(path);
+            return Err(error);
+        }
         Ok(journal)
     }
 
@@ -207,7 +211,10 @@ fn read_end(file: &mut File) -> io::Result<Replay> {
         let first = replayed.batches.front();
         let is_enough = replayed.batches.len() >= RECENT
             && first.is_some_and(|batch| batch.number <= replayed.confirmed);
-        let is_settled = replayed.confirmed > 0 && replayed.batches.is_empty();
+        // Where batches were cut, others that are not confirmed may stand before them.
+        let are_before_confirmed =
+            replayed.first_read.is_some_and(|first| replayed.confirmed + 1 >= first);
+        let is_settled = replayed.batches.is_empty() && are_before_confirmed;
         if start == 0 || is_enough || is_settled || replayed.header.is_some() {
             if replayed.header.is_none() && start > 0 {
                 let head = read(file, 0, HEADER_BYTES.min(length))?;
@@ -301,6 +308,26 @@ mod tests {
         assert_eq!(replay.header, Some(header()));
         assert_eq!(replay.confirmed, 14_999);
         assert_eq!(replay.unconfirmed().count(), 5_001);
+    }
+
+    #[test]
+    fn an_unconfirmed_batch_before_long_ones_that_were_cut_is_found() {
+        let (_folder, path, mut journal) = new();
+        journal.write(&[batch(1), Entry::Confirmed(1), batch(2)]).unwrap();
+        let long = match batch(3) {
+            Entry::Batch(mut batch) => {
+                let segment = batch.parts[0].segments[0];
+                batch.parts[0].segments = vec![segment; 200_000];
+                Entry::Batch(batch)
+            }
+            other => other,
+        };
+        // Its flush has failed, and the answer to the first came only then.
+        journal.write(&[long, Entry::Confirmed(1), Entry::Cut { number: 3, length: 0 }]).unwrap();
+        assert!(fs::metadata(&path).unwrap().len() > 2 * END_BYTES);
+        let (_, replay) = Journal::open(&path).unwrap().unwrap();
+        let unconfirmed: Vec<_> = replay.unconfirmed().map(|batch| batch.number).collect();
+        assert_eq!(unconfirmed, [2]);
     }
 
     #[test]

@@ -30,7 +30,8 @@
 //! * `rewrite` says the same, and that the `kept` batches right before it stand there instead; their
 //!   bytes lie in `.consumer-thread-0.csv.redo` until `rewritten`.
 //! * `undecided` says that nobody can tell whether these were confirmed; they were kept.
-//! * `end` says that the sink has ended in order, with all confirmed and the file that long.
+//! * `end` says that the sink has ended in order, with all confirmed and the file that long; or that
+//!   it has left the journal because somebody else has changed the file.
 
 mod entry;
 mod file;

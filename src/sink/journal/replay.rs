@@ -25,6 +25,8 @@ pub struct Replay {
     pub confirmed: u64,
     /// The highest number of a batch, void ones included.
     pub last_number: u64,
+    /// The number of the first batch that was read, void ones included.
+    pub first_read: Option<u64>,
     /// How long the data file is by the journal.
     pub length: u64,
     /// A rewrite of the data file's end that may not be finished: its first batch, its place, and
@@ -118,6 +120,7 @@ impl Replay {
     fn push(&mut self, batch: Batch) {
         self.length = batch.bytes.end;
         self.last_number = self.last_number.max(batch.number);
+        self.first_read.get_or_insert(batch.number);
         self.batches.push_back(batch);
         self.forget_old();
     }

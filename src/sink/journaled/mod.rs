@@ -283,7 +283,12 @@ impl JournaledFile {
             self.data.truncate(self.length)?;
             self.is_torn = false;
         }
-        if self.journal.is_none() || self.data.length() == self.length {
+        if self.journal.is_none() {
+            // That of a file can be missing only because it could not be made, as on a full disk.
+            let lacks_it = self.of_use == Use::Appended && self.data.id().is_some();
+            return if lacks_it { self.begin_journal() } else { Ok(()) };
+        }
+        if self.data.length() == self.length {
             return Ok(());
         }
         self.findings.push(Finding::Changed {
@@ -330,12 +335,16 @@ impl JournaledFile {
             });
         }
         entries.push(Entry::Settled(self.last_number));
+        // From here on this journal has nothing to say: what comes behind is not to be cut off.
+        entries.push(Entry::End(self.data.length()));
         self.recent.clear();
         self.open.clear();
         self.confirmed = self.last_number;
         let Some(journal) = &mut self.journal else { return Ok(()) };
         let written = journal.write(&entries);
-        written.map_err(|source| journal_failed("writing to", journal, source))
+        written.map_err(|source| journal_failed("writing to", journal, source))?;
+        self.is_ended = true;
+        Ok(())
     }
 
     /// Makes a journal for a file that has none.
@@ -350,6 +359,7 @@ impl JournaledFile {
         self.length = self.closed;
         self.open_checksum = 0;
         self.journal = None;
+        self.is_ended = false;
         let Some(id) = self.data.id() else { return Ok(()) };
         let path = journal_path(self.data.path());
         let failed = |source| FileError { action: "making", path: path.clone(), source };

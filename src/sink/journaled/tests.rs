@@ -307,6 +307,24 @@ fn what_others_do_to_the_file_is_never_undone() {
 }
 
 #[test]
+fn a_journal_that_could_not_be_made_is_made_before_anything_is_appended() {
+    let scene = Scene::new();
+    let mut file = scene.open();
+    batch(&mut file, 1, &[(0, 0)]);
+    file.confirmed(1);
+    // As when somebody has cut the file while the disk was full.
+    fs::write(&scene.path, "").unwrap();
+    fs::remove_file(scene.journal()).unwrap();
+    file.journal = None;
+    file.recent.clear();
+    batch(&mut file, 2, &[(0, 1)]);
+    drop(file);
+    let mut file = scene.open();
+    file.settle(&committed(&[(0, 1)])).unwrap();
+    assert_eq!(scene.text(), "");
+}
+
+#[test]
 fn a_file_from_before_the_journals_is_gone_on_with() {
     let scene = Scene::new();
     fs::write(&scene.path, "old\nto").unwrap();
