@@ -8,7 +8,8 @@
 //! from; [`plugin`] is the contract between the plugins in [`plugins`] and the engine in
 //! [`agent`]; [`config`] turns a `telegraf.conf` into what the engine runs. [`http`] alone knows HTTP
 //! and TLS, [`kafka`] alone the Kafka client, [`process`] keeps programs running beside the
-//! agent, and [`socket`] listens; [`spool`] keeps unsent records on the disk; [`sink`] is the consumer program; [`cli`] holds both command lines.
+//! agent, and [`socket`] listens; [`spool`] keeps unsent records on the disk; [`sink`] is the
+//! consumer program; [`cli`] holds both command lines.
 
 pub mod agent;
 pub mod cli;

@@ -195,6 +195,7 @@ fn the_readme_holds_the_tables_of_plugins_and_flags() {
         ("sink flags", cli::sink::flags::PROGRAM.markdown()),
         ("sink status flags", cli::sink::status::PROGRAM.markdown()),
         ("sink replay flags", cli::sink::replay::PROGRAM.markdown()),
+        ("sink verify flags", cli::sink::verify::PROGRAM.markdown()),
     ] {
         let (before, after) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
         // A second end, as a merge can leave it, would keep an old text for good.

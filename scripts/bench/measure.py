@@ -17,9 +17,10 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def build():
-    """Builds the release programs and returns the folder they are in."""
-    subprocess.run(["cargo", "build", "--release", "--locked", "--bins"], cwd=ROOT, check=True)
+def build(*examples):
+    """Builds the release programs, and examples by name; returns the folder they are in."""
+    wanted = ["--bins", *(word for name in examples for word in ("--example", name))]
+    subprocess.run(["cargo", "build", "--release", "--locked", *wanted], cwd=ROOT, check=True)
     return TARGET / "release"
 
 
@@ -87,6 +88,16 @@ class Kafka:
         if done.returncode != 0:
             sys.exit(f"scripts/kafka {' '.join(arguments)} failed")
         return done.stdout
+
+    def fill(self, topic, partitions, *what):
+        """Makes a topic and writes records by Kafka's own tool."""
+        self.run("create-topic", topic, "--partitions", str(partitions))
+        self.run(
+            "tool", "org.apache.kafka.tools.ProducerPerformance", "--topic", topic,
+            *(str(word) for word in what), "--throughput", "-1", "--producer-props",
+            f"bootstrap.servers={self.address}", "batch.size=200000", "linger.ms=20",
+            "max.request.size=20000000", "buffer.memory=200000000",
+        )
 
     def remove(self):
         self.run("remove")

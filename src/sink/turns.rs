@@ -17,10 +17,18 @@ use crate::system::Clock;
 /// out, for three seconds if their broker was told nothing else, get all of them in that time.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// How long the first reckons with the others' joining once it is a member.
+const EXPECTANCY: Duration = Duration::from_secs(1);
+
 /// A thread's place in the order.
 pub(super) enum Turn {
-    /// It joins at once, and lets the others join by dropping this.
-    First(Option<Sender<()>>),
+    /// It joins at once.
+    First {
+        /// The others join when this is gone.
+        _others_wait: Sender<()>,
+    },
+    /// It has joined; until this moment the others may be joining.
+    Followed(Duration),
     /// It waits until the first is a member.
     Later(Receiver<()>),
 }
@@ -31,7 +39,7 @@ impl Turn {
         let (first, later) = bounded(0);
         let mut first = Some(first);
         (0..threads).map(move |_| match first.take() {
-            Some(first) => Turn::First(Some(first)),
+            Some(first) => Turn::First { _others_wait: first },
             None => Turn::Later(later.clone()),
         })
     }
@@ -48,10 +56,16 @@ impl Turn {
     }
 
     /// The thread is a member of the group now.
-    pub(super) fn end(&mut self) {
-        if let Turn::First(others_wait) = self {
-            *others_wait = None;
+    pub(super) fn end(&mut self, now: Duration) {
+        if let Turn::First { .. } = self {
+            *self = Turn::Followed(now + EXPECTANCY);
         }
+    }
+
+    /// Whether the others join at this moment, for whom the group waits until this thread has come
+    /// back to it.
+    pub(super) fn are_others_joining(&self, now: Duration) -> bool {
+        matches!(self, Turn::Followed(until) if now < *until)
     }
 }
 
@@ -75,7 +89,9 @@ mod tests {
                 });
                 first.wait(stop, &RealClock::new());
                 if ends_as_member {
-                    first.end();
+                    first.end(Duration::ZERO);
+                    assert!(first.are_others_joining(Duration::from_millis(999)));
+                    assert!(!first.are_others_joining(Duration::from_secs(1)));
                 } else {
                     drop(first);
                 }

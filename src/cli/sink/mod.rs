@@ -287,8 +287,9 @@ fn summary(snapshot: &Snapshot) -> Vec<(String, String)> {
         (thread.name.clone(), text)
     };
     let mut lines: Vec<_> = snapshot.threads.iter().map(line).collect();
-    let Totals { records, bytes, lag, doubtful, .. } = snapshot.totals;
-    let mut all = format!("{records} records, {} in all; lag {lag}", Bytes(bytes));
+    let Totals { records, bytes, doubtful, .. } = snapshot.totals;
+    let lag = snapshot.totals.lag_in_words();
+    let mut all = format!("{records} records, {} in all; {lag}", Bytes(bytes));
     if doubtful > 0 {
         // Never zero for nothing: the log has named each range.
         all += &format!("; {doubtful} records undecided or missing, see the warnings");

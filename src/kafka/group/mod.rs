@@ -3,8 +3,9 @@
 //! The member polls without waiting; whoever owns it waits on [`GroupMember::ready`]. Records come
 //! in batches out of a queue of their own, everything else out of the client's. Rebalances
 //! do not happen behind the owner's back: they come out of [`GroupMember::poll`] as events, and
-//! take effect when the owner answers with [`GroupMember::accept_from`] or [`GroupMember::give_up`], so that it can first write and
-//! commit what it has read of the partitions it gives up. Commits are synchronous, because the
+//! take effect when the owner answers with [`GroupMember::accept_from`] or
+//! [`GroupMember::give_up`], so that it can first write and commit what it has read of the
+//! partitions it gives up. Commits are synchronous, because the
 //! library never reports how asynchronous ones end, and run on a thread of their own, because one
 //! may block as long as the session time-out while the cluster is away.
 //!
@@ -175,6 +176,15 @@ impl GroupMember {
         let Some(consumer) = &self.consumer else { return Ok(()) };
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
         Ok(consumer.subscribe(&topics)?)
+    }
+
+    /// Makes the library look whether a heartbeat is due. The answer to it is what tells a member
+    /// that others have joined, and left alone the library sends it up to a second late: its main
+    /// thread wakes for that only once a second, or when it is asked for something.
+    pub fn hasten_heartbeat(&self) {
+        if let Some(consumer) = &self.consumer {
+            let _asked_of_the_main_thread = consumer.rebalance_protocol();
+        }
     }
 
     /// Becomes ready when there may be something to poll.

@@ -36,6 +36,10 @@ use rebalancing::Standing;
 /// How long an idle thread waits at most; the library's own events are served in between.
 const IDLE_WAIT: Duration = Duration::from_millis(500);
 
+/// How often the library is made to look whether a heartbeat is due, while a change of the group is
+/// expected.
+const HEARTBEAT_CHECK: Duration = Duration::from_millis(20);
+
 /// How long something that failed is left alone.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 
@@ -193,6 +197,10 @@ impl Worker {
     fn wait(&mut self) {
         let now = self.clock.elapsed();
         let mut wait = IDLE_WAIT;
+        if self.turn.are_others_joining(now) {
+            self.member.hasten_heartbeat();
+            wait = HEARTBEAT_CHECK;
+        }
         if let Some(stuck) = self.stuck.as_ref().filter(|_| self.output.waiting() > 0) {
             wait = wait.min(stuck.next_try.saturating_sub(now));
         }

@@ -45,7 +45,7 @@ enum TakeoverError {
 
 impl Worker {
     pub(super) fn rebalance(&mut self, rebalance: Rebalance) {
-        self.turn.end();
+        self.turn.end(self.clock.elapsed());
         // One that could not be carried out is superseded.
         self.unaccepted = None;
         match &rebalance {

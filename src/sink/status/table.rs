@@ -49,9 +49,7 @@ pub fn table(snapshot: &Snapshot) -> String {
 }
 
 fn lag(snapshot: &Snapshot) -> String {
-    let Totals { lag, partitions, .. } = snapshot.totals;
-    let all = snapshot.threads.iter().flat_map(|thread| &thread.partitions);
-    let uncounted = all.filter(|partition| partition.lag.is_none()).count();
+    let Totals { lag, uncounted, partitions, .. } = snapshot.totals;
     match uncounted {
         0 => format!("{lag} records in {partitions} partitions"),
         _ => format!(

@@ -23,6 +23,8 @@ pub struct Totals {
     pub partitions: usize,
     /// Records that are still to come, as far as is known.
     pub lag: u64,
+    /// Partitions of which the lag is not known yet.
+    pub uncounted: usize,
     /// Records that may stand in the files more than once, or not at all.
     pub doubtful: u64,
 }
@@ -38,7 +40,12 @@ impl Totals {
             totals.bytes_per_second += thread.bytes_per_second;
             totals.partitions += thread.partitions.len();
             totals.doubtful += thread.counters.records_doubtful;
-            totals.lag += thread.partitions.iter().filter_map(|each| each.lag).sum::<u64>();
+            for partition in &thread.partitions {
+                match partition.lag {
+                    Some(lag) => totals.lag += lag,
+                    None => totals.uncounted += 1,
+                }
+            }
         }
         totals
     }
@@ -48,14 +55,23 @@ impl Totals {
         let seconds = span.as_secs_f64().max(0.001);
         let rate = |now: u64, then: u64| (now.saturating_sub(then) as f64 / seconds) as u64;
         format!(
-            "{} records/s, {}/s; {} records, {} in all; {} partitions, lag {}",
+            "{} records/s, {}/s; {} records, {} in all; {} partitions, {}",
             rate(self.records, before.records),
             Bytes(rate(self.bytes, before.bytes)),
             self.records,
             Bytes(self.bytes),
             self.partitions,
-            self.lag
+            self.lag_in_words()
         )
+    }
+
+    /// The lag for people, who must not take what is unknown for nothing.
+    pub fn lag_in_words(&self) -> String {
+        match self.uncounted {
+            0 => format!("lag {}", self.lag),
+            all if all == self.partitions => "lag unknown yet".to_owned(),
+            some => format!("lag {} and {some} partitions unknown yet", self.lag),
+        }
     }
 }
 
@@ -95,5 +111,15 @@ mod tests {
             totals.line(&Totals::default(), Duration::from_secs(3)),
             "10 records/s, 1.0 MiB/s; 30 records, 3.0 MiB in all; 2 partitions, lag 7"
         );
+    }
+
+    #[test]
+    fn a_lag_that_is_not_known_is_not_called_nothing() {
+        let words = |lag, uncounted| {
+            Totals { partitions: 3, lag, uncounted, ..Totals::default() }.lag_in_words()
+        };
+        assert_eq!(words(0, 0), "lag 0");
+        assert_eq!(words(7, 1), "lag 7 and 1 partitions unknown yet");
+        assert_eq!(words(0, 3), "lag unknown yet");
     }
 }
