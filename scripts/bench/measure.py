@@ -71,12 +71,12 @@ class Process:
 class Kafka:
     """A broker of scripts/kafka for as long as the benchmark runs."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options):
         self.folder = folder
         self.script = ROOT / "scripts" / "kafka"
         self.address = self.run(
             "start", "--parent", str(os.getpid()), "--heap", "1g",
-            "--property", "log.retention.hours=-1",
+            "--property", "log.retention.hours=-1", *options,
         ).strip().splitlines()[-1]
         self.jars = self.run("jars").strip().splitlines()[-1]
 

@@ -182,7 +182,7 @@ impl Output {
             return;
         };
         let time = record.timestamp_ms().map(Timestamp::from_millis);
-        let record_of_rows = Record { topic, time, value: Some(value) };
+        let record_of_rows = Record { topic, time, value: record.has_value().then_some(value) };
         match rows.convert(&record_of_rows, &mut |of| self.newest_header(of)) {
             Ok(runs) => {
                 for run in runs {
