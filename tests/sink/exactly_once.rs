@@ -180,9 +180,7 @@ fn a_broker_that_is_killed_under_load_costs_no_record_and_doubles_none() {
     cluster.kill_broker(1);
     cluster.start_broker(1);
     // A sink that ends before the group is whole again takes out what it could not commit.
-    wait_for("all records to be committed", LIMIT, || {
-        (scene.committed() == 50_000).then_some(())
-    });
+    wait_for("all records to be committed", LIMIT, || (scene.committed() == 50_000).then_some(()));
     stop(sink);
     assert_once(&[scene.folder.path()], 50_000);
 }

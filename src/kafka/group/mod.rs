@@ -187,6 +187,11 @@ impl GroupMember {
         }
     }
 
+    /// Whether the group has given the member an id, which it does when the member begins to join.
+    pub fn has_id(&self) -> bool {
+        self.consumer.as_deref().is_some_and(records::has_member_id)
+    }
+
     /// Becomes ready when there may be something to poll.
     pub fn ready(&self) -> &Receiver<()> {
         &self.ready

@@ -8,7 +8,8 @@
 //! the queues of the library keep, too: what is read ahead is bounded over all partitions together,
 //! and they come in the order in which the brokers were asked, so that none starves.
 //!
-//! This is the only module with `unsafe` in it. What makes it sound: [`RecordQueue`] and
+//! This is the only module with `unsafe` in it, and so it also has the one question to the client
+//! that can be asked through its C interface only, [`has_member_id`]. What makes it sound: [`RecordQueue`] and
 //! [`OwnedMessage`] own what they point to and give it back once; a queue keeps its client alive,
 //! and a message never outlives the queue it came out of.
 //!
@@ -25,8 +26,8 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use rdkafka::bindings::{
-    rd_kafka_consume_batch_queue, rd_kafka_header_get_all, rd_kafka_headers_t,
-    rd_kafka_message_destroy, rd_kafka_message_errstr, rd_kafka_message_headers,
+    rd_kafka_consume_batch_queue, rd_kafka_header_get_all, rd_kafka_headers_t, rd_kafka_mem_free,
+    rd_kafka_memberid, rd_kafka_message_destroy, rd_kafka_message_errstr, rd_kafka_message_headers,
     rd_kafka_message_t, rd_kafka_message_timestamp, rd_kafka_queue_cb_event_enable,
     rd_kafka_queue_destroy, rd_kafka_queue_forward, rd_kafka_queue_get_consumer,
     rd_kafka_queue_get_partition, rd_kafka_queue_length, rd_kafka_queue_new, rd_kafka_queue_t,
@@ -338,6 +339,19 @@ impl<'a> Iterator for Headers<'a> {
         // SAFETY: a name ends with a zero, a value is as long as was said; both live as long as
         // the message.
         Some(unsafe { (CStr::from_ptr(name).to_bytes(), bytes(value, length)) })
+    }
+}
+
+/// Whether the group has given a member its id.
+pub(super) fn has_member_id(consumer: &BaseConsumer<MemberContext>) -> bool {
+    let client = consumer.client().native_ptr();
+    // SAFETY: the client is borrowed, and copies the id for us.
+    let Some(id) = NonNull::new(unsafe { rd_kafka_memberid(client) }) else { return false };
+    // SAFETY: the copy is a text that ends with a zero, and nobody else has it.
+    unsafe {
+        let is_empty = CStr::from_ptr(id.as_ptr()).is_empty();
+        rd_kafka_mem_free(client, id.as_ptr().cast());
+        !is_empty
     }
 }
 

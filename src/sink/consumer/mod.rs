@@ -23,11 +23,11 @@ use super::output::Output;
 use super::positions::{Order, Positions};
 use super::progress::ThreadProgress;
 use super::reopening::Reopening;
-use super::settings::Settings;
+use super::settings::{Membership, Settings};
 use super::stuck::{Step, Stuck};
 use super::turns::Turn;
 use crate::kafka::group::{
-    GroupError, GroupMember, GroupSettings, Left, Polled, Rebalance, Taking,
+    GroupError, GroupMember, GroupProtocol, GroupSettings, Left, Polled, Rebalance, Taking,
 };
 use crate::system::Clock;
 use committing::{Committing, Patience};
@@ -36,9 +36,8 @@ use rebalancing::Standing;
 /// How long an idle thread waits at most; the library's own events are served in between.
 const IDLE_WAIT: Duration = Duration::from_millis(500);
 
-/// How often the library is made to look whether a heartbeat is due, while a change of the group is
-/// expected.
-const HEARTBEAT_CHECK: Duration = Duration::from_millis(20);
+/// How often the library is asked for what it does not tell by itself, while threads join.
+const JOINING_WAIT: Duration = Duration::from_millis(10);
 
 /// How long something that failed is left alone.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
@@ -65,11 +64,15 @@ impl ConsumerThread {
     /// # Errors
     /// If the group cannot be joined or shuts the member out, or records stay unwritten.
     pub(super) fn run(self, stop: &Receiver<()>) -> Result<(), ConsumerError> {
-        let ConsumerThread { name, settings, group, turn, last_commits, clock, .. } = self;
+        let ConsumerThread { name, settings, group, mut turn, last_commits, clock, .. } = self;
         let member =
             GroupMember::connect(&group, &name, clock.clone()).map_err(ConsumerError::Join)?;
         turn.wait(stop, clock.as_ref());
         member.join().map_err(ConsumerError::Join)?;
+        if settings.membership == Membership::Static || group.protocol == GroupProtocol::Consumer {
+            // The one has an id already; the other gives partitions up one by one.
+            turn.has_id();
+        }
         let output = self.output;
         let mut worker = Worker {
             positions: Positions::new(output.writer()),
@@ -199,7 +202,14 @@ impl Worker {
         let mut wait = IDLE_WAIT;
         if self.turn.are_others_joining(now) {
             self.member.hasten_heartbeat();
-            wait = HEARTBEAT_CHECK;
+            wait = JOINING_WAIT;
+        }
+        if self.turn.is_joining(now) {
+            if self.member.has_id() {
+                self.turn.has_id();
+            } else {
+                wait = JOINING_WAIT;
+            }
         }
         if let Some(stuck) = self.stuck.as_ref().filter(|_| self.output.waiting() > 0) {
             wait = wait.min(stuck.next_try.saturating_sub(now));

@@ -59,6 +59,7 @@ impl Worker {
                     self.take_back_batch(partitions);
                 }
                 self.commit_everything(Patience::UntilAnswered);
+                self.turn.wait_for_others(&self.stop, self.clock.as_ref());
                 self.info(format_args!("Partitions lost: {}", names(partitions)));
                 self.let_go(partitions);
             }
