@@ -1,7 +1,10 @@
 //! metric-sink as its users meet it.
 
+mod brokers;
 mod chaos;
+mod clock;
 mod command_line;
+mod disks;
 mod exactly_once;
 mod faults;
 mod files;
@@ -9,6 +12,7 @@ mod group;
 mod replay;
 mod status;
 mod tables;
+mod topics;
 mod verify;
 
 use std::collections::BTreeSet;
@@ -16,9 +20,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
 use tempfile::TempDir;
 
-use crate::support::{Cluster, Program, Running, Topic, wait_for};
+use crate::support::{Cluster, Ended, Program, Running, Topic, wait_for};
 
 /// How long anything may take that has no limit of its own.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -67,6 +73,45 @@ impl<'c> Scene<'c> {
         wait_for("all records in the files", LIMIT, || {
             (distinct_in(&[folder]) >= end).then_some(())
         });
+    }
+
+    /// Fails unless `metric-sink verify` finds each record of the topic once in the folder.
+    fn assert_all_well(&self) {
+        let ended = self.verify();
+        assert!(ended.status.success(), "{}{}", ended.stdout, ended.stderr);
+    }
+
+    /// What `metric-sink verify` says.
+    fn verify(&self) -> Ended {
+        Program::sink(self.folder.path())
+            .args(["verify", ".", "--deep", "--brokers", self.cluster.addresses()])
+            .args(["--group", &self.group, "--topic", self.topic.name()])
+            .run(LIMIT)
+    }
+
+    /// Waits until so much is committed, summed up over the partitions.
+    fn wait_for_commit(&self, offsets: i64) {
+        wait_for("the commit", LIMIT, || (self.committed_now() == offsets).then_some(()));
+    }
+
+    /// The same as [`Scene::committed`], asked without starting a tool for it.
+    fn committed_now(&self) -> i64 {
+        let mut config = self.cluster.client();
+        config.set("group.id", &self.group).set("enable.auto.commit", "false");
+        let consumer: BaseConsumer = config.create().unwrap();
+        let mut asked = TopicPartitionList::new();
+        for number in self.topic.ends().into_keys() {
+            asked.add_partition(self.topic.name(), number);
+        }
+        // The coordinator may be on its way to another broker.
+        let answers = wait_for("the committed offsets", LIMIT, || {
+            consumer.committed_offsets(asked.clone(), Duration::from_secs(5)).ok()
+        });
+        let offset = |offset| match offset {
+            Offset::Offset(offset) => offset,
+            _ => 0,
+        };
+        answers.elements().iter().map(|element| offset(element.offset())).sum()
     }
 
     /// The offset that follows what is committed, summed up over the partitions.

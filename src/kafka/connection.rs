@@ -142,6 +142,18 @@ impl Connection {
         config
     }
 
+    /// The properties of a client that has some of its own; where the connection sets one, too, its
+    /// value counts. None of `own` may be a secret: the client crate shows none of those.
+    pub fn client_config_over(&self, own: &ClientConfig) -> ClientConfig {
+        let mut config = self.client_config();
+        for (name, value) in own.config_map() {
+            if config.get(name).is_none() {
+                config.set(name, value);
+            }
+        }
+        config
+    }
+
     /// Tries whether the files that the settings name can be read; of those that cannot librdkafka
     /// says no more than that there is an error in OpenSSL.
     ///
@@ -275,6 +287,19 @@ mod tests {
         let mut connection = Connection::plain(vec!["a:1".into()], "test");
         connection.properties.push(("client.id".into(), "other".into()));
         assert_eq!(connection.client_config().get("client.id"), Some("other"));
+    }
+
+    #[test]
+    fn a_client_with_properties_of_its_own_gets_all_of_the_connections_and_its_secrets() {
+        let mut connection = Connection::plain(vec!["a:1".into()], "test");
+        connection.properties.push(("sasl.password".into(), "hush".into()));
+        connection.properties.push(("session.timeout.ms".into(), "7000".into()));
+        let mut own = ClientConfig::new();
+        own.set("session.timeout.ms", "10000").set("group.id", "g");
+        let config = connection.client_config_over(&own);
+        assert_eq!(config.get("sasl.password"), Some("hush"));
+        assert_eq!(config.get("session.timeout.ms"), Some("7000"));
+        assert_eq!(config.get("group.id"), Some("g"));
     }
 
     #[test]

@@ -122,7 +122,11 @@ impl ClientLog {
 impl ClientContext for ClientLog {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
-    fn log(&self, level: RDKafkaLogLevel, _facility: &str, text: &str) {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        // It comes as an error, too, which says more clearly what it is.
+        if facility == "FAIL" && text.contains("authentication error") {
+            return;
+        }
         match log_level(level) {
             // Only there if asked for, and then each line counts.
             Level::Debug => log::debug!(target: &self.target, "{text}"),
@@ -136,13 +140,17 @@ impl ClientContext for ClientLog {
         if code == Some(RDKafkaErrorCode::AllBrokersDown) {
             self.is_cut_off.store(true, Ordering::Relaxed);
         } else {
-            self.write(Level::Warn, reason);
             let reason = plain_text(reason).to_owned();
-            let mut last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
             let outlook = match code {
                 Some(RDKafkaErrorCode::Authentication) => Outlook::Refused,
                 _ => Outlook::MayPass,
             };
+            match outlook {
+                // Nothing comes of it until somebody changes something, here or at the brokers.
+                Outlook::Refused => self.write(Level::Error, &format!("{reason}; trying again")),
+                Outlook::MayPass => self.write(Level::Warn, &reason),
+            }
+            let mut last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
             *last = Some(ClientError { outlook, reason });
         }
     }

@@ -275,11 +275,7 @@ fn client(
     config.set("auto.offset.reset", "error");
     config.set("fetch.queue.backoff.ms", "10");
     config.set("queued.max.messages.kbytes", "4096");
-    let of_connection = connection.client_config();
-    config.set_log_level(of_connection.log_level);
-    for (name, value) in of_connection.config_map() {
-        config.set(name, value);
-    }
+    let config = connection.client_config_over(&config);
     let log = ClientLog::new("", clock.clone(), connection.token().cloned());
     config.create_with_context(log).map_err(|error| ReadError::Client(error.into()))
 }

@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, IoSlice, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::journal::FileId;
 use crate::metric::Timestamp;
@@ -97,6 +97,11 @@ impl DataFile {
         let modified = self.file.metadata().ok()?.modified().ok()?;
         let since = modified.duration_since(UNIX_EPOCH).ok()?;
         i64::try_from(since.as_nanos()).ok().map(Timestamp::from_nanos)
+    }
+
+    /// When the file was made, by the clock of its file system, if that keeps it.
+    pub fn born(&self) -> Option<SystemTime> {
+        self.file.metadata().ok()?.created().ok()
     }
 
     /// The file's path.

@@ -1,8 +1,8 @@
 //! One sink a folder: a lock that ends with the process that holds it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -39,7 +39,7 @@ pub enum LockError {
 /// A locked folder; it is let go when the value is dropped, or the process ends in whatever way.
 #[derive(Debug)]
 pub struct FolderLock {
-    _file: File,
+    file: File,
 }
 
 impl FolderLock {
@@ -77,7 +77,19 @@ impl FolderLock {
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| writeln!(file, "process {} since {since}", std::process::id()))
             .map_err(failed)?;
-        Ok(FolderLock { _file: file })
+        Ok(FolderLock { file })
+    }
+
+    /// Whether the lock is in some folder still, if perhaps not under its path.
+    pub fn is_somewhere(&self) -> bool {
+        self.file.metadata().is_ok_and(|found| found.nlink() > 0)
+    }
+
+    /// Whether the lock is still in a folder: without it, another process could lock that, too.
+    pub fn is_in(&self, folder: &Path) -> bool {
+        let number = |found: Metadata| (found.dev(), found.ino());
+        let found = fs::metadata(folder.join(LOCK_FILE)).map(number).ok();
+        found.is_some() && self.file.metadata().map(number).ok() == found
     }
 }
 

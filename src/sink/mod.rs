@@ -7,6 +7,7 @@ pub mod dead_letters;
 mod error;
 pub mod file;
 pub mod files;
+mod home;
 pub mod journal;
 pub mod journaled;
 mod last_commits;
@@ -41,8 +42,9 @@ pub use error::ConsumerError;
 use file::FileError;
 use files::finisher::Finisher;
 use files::names::Names;
+use home::Home;
 use last_commits::LastCommits;
-use lock::{FolderLock, LockError};
+use lock::LockError;
 use output::{Output, Shared};
 use ownership::Writer;
 use progress::ThreadProgress;
@@ -102,7 +104,7 @@ pub struct Sink {
     servers: StatusServers,
     /// After the threads, which hand it files.
     finisher: Finisher,
-    lock: FolderLock,
+    home: Arc<Home>,
 }
 
 impl Sink {
@@ -116,10 +118,8 @@ impl Sink {
         stop: &Receiver<()>,
     ) -> Result<Sink, SinkError> {
         let folder = settings.output_dir.clone();
-        std::fs::create_dir_all(&folder)
-            .map_err(|source| SinkError::Folder { path: folder.clone(), source })?;
-        let lock = FolderLock::acquire(&folder, system.clock.as_ref())?;
-        let store = store::store_id(&folder, &system.random)?;
+        let home = Arc::new(Home::claim(folder.clone(), &system.clock, &system.random)?);
+        let store = home.store();
         let settings = Arc::new(settings);
         let names = Names::new(folder.clone());
         let (finisher, ended_files) = Finisher::start(
@@ -159,6 +159,7 @@ impl Sink {
             consumers.push(ConsumerThread {
                 output,
                 reopening: reopening.clone(),
+                home: home.clone(),
                 group: group_settings(&settings, &name, system),
                 name,
                 settings: settings.clone(),
@@ -173,6 +174,9 @@ impl Sink {
         drop(last_commits);
         let board = Arc::new(Board::new(&settings, progress, system.clock.clone()));
         let servers = StatusServers::start(&folder, settings.http.as_ref(), &board, &system.clock)?;
+        let at_socket = servers.at_socket();
+        let (answered, clock) = (board.clone(), system.clock.clone());
+        home.when_restored(move || at_socket.listen_again(&folder, &answered, &clock));
         let mut threads = Vec::new();
         for consumer in consumers {
             let (stop, ends) = (stop.clone(), ends.clone());
@@ -185,7 +189,7 @@ impl Sink {
             });
             threads.push(spawned.map_err(SinkError::Thread)?);
         }
-        Ok(Sink { threads, board, reopening, ended, servers, finisher, lock })
+        Ok(Sink { threads, board, reopening, ended, servers, finisher, home })
     }
 
     /// Waits for threads that have told of their end.
@@ -199,7 +203,7 @@ impl Sink {
         std::mem::forget(self.threads);
         self.finisher.leave_behind();
         // They may still write.
-        std::mem::forget(self.lock);
+        std::mem::forget(self.home);
     }
 }
 

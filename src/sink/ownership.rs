@@ -178,6 +178,19 @@ pub struct Committed {
     pub offset: Option<i64>,
     /// Who owned what; none if the last commit was not one of ours, such as a reset by hand.
     pub history: Option<History>,
+    /// Where it begins if nothing is committed.
+    pub beginning: Beginning,
+}
+
+/// Where a partition begins of which nothing is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Beginning {
+    /// At its oldest record: what was written of it before is read again.
+    #[default]
+    Oldest,
+    /// At a later one. That is committed before anything is written, so that what was written was
+    /// committed at some time, or may have been.
+    Later,
 }
 
 /// Whether a writer's records are confirmed.
@@ -194,7 +207,8 @@ pub enum Verdict {
 impl Committed {
     /// Puts together what was read from the group; `metadata` may be anybody's.
     pub fn new(offset: Option<i64>, metadata: &str) -> Committed {
-        Committed { offset, history: offset.and_then(|_| History::from_metadata(metadata)) }
+        let history = offset.and_then(|_| History::from_metadata(metadata));
+        Committed { offset, history, ..Committed::default() }
     }
 
     /// The history of whoever takes over now, and begins at `start` if nothing is committed.
@@ -210,7 +224,12 @@ impl Committed {
     /// It holds for what was written under an ownership that has ended, and whose commits the group
     /// refuses from now on; and for offsets that the writer meant to commit together.
     pub fn verdict(&self, writer: Writer, offsets: &Range<i64>) -> Verdict {
-        let Some(committed) = self.offset else { return Verdict::Unconfirmed };
+        let Some(committed) = self.offset else {
+            return match self.beginning {
+                Beginning::Oldest => Verdict::Unconfirmed,
+                Beginning::Later => Verdict::Undecided,
+            };
+        };
         let Some(history) = &self.history else {
             // A commit by somebody else has replaced those that would tell.
             return if offsets.start >= committed {
@@ -287,9 +306,11 @@ mod tests {
     fn a_writer_has_confirmed_what_lies_between_its_takeover_and_the_next() {
         // A owned 100..200 and 300..350, B 200..300.
         let history = History::begin(A, 100).taken_over(B, 200).taken_over(A, 300);
-        let ours = Committed { offset: Some(350), history: Some(history) };
-        let stranger = Committed { offset: Some(350), history: None };
+        let beginning = Beginning::Oldest;
+        let ours = Committed { offset: Some(350), history: Some(history), beginning };
+        let stranger = Committed { offset: Some(350), history: None, beginning };
         let nothing = Committed::default();
+        let expired = Committed { beginning: Beginning::Later, ..Committed::default() };
         use Verdict::{Confirmed, Unconfirmed, Undecided};
         for (committed, writer, offsets, verdict) in [
             (&ours, A, 100..200, Confirmed),
@@ -312,6 +333,7 @@ mod tests {
             (&stranger, A, 340..360, Undecided),
             (&stranger, A, 350..360, Unconfirmed),
             (&nothing, A, 0..10, Unconfirmed),
+            (&expired, A, 0..10, Undecided),
         ] {
             assert_eq!(committed.verdict(writer, &offsets), verdict, "{writer} {offsets:?}");
         }
@@ -351,7 +373,7 @@ mod tests {
                 at += step;
                 history = history.taken_over(writers[number as usize], at);
             }
-            let committed = Committed { offset: Some(at + more), history: Some(history) };
+            let committed = Committed::new(Some(at + more), &history.to_metadata());
             for offset in 0..at + more {
                 let owners = writers
                     .iter()

@@ -4,6 +4,7 @@
 //! once they are in the file, *flushed* once they are on the disk. Only flushed offsets are ever
 //! committed.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::ownership::{History, Writer};
@@ -25,6 +26,8 @@ pub struct Positions {
 #[derive(Debug)]
 struct Stages {
     partition: Partition,
+    /// Where this member began to read it, or begins again if nothing is committed.
+    begin: i64,
     pending: i64,
     written: i64,
     flushed: i64,
@@ -36,10 +39,33 @@ struct Stages {
 /// How a record follows the one before it in its partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// By a larger offset.
-    Onwards,
+    /// By the next offset.
+    Next,
+    /// By a larger one. Those between may never have been anybody's to read, as where a topic is
+    /// compacted; or they were removed.
+    PassesOver {
+        /// The first that did not come.
+        from: i64,
+    },
     /// By a smaller one: the partition was made anew, or has lost its end.
-    BeginsAgain,
+    BeginsAgain {
+        /// The offset that was to come.
+        before: i64,
+    },
+}
+
+impl Stages {
+    fn at(partition: Partition, offset: i64, committed: i64, history: &History) -> Stages {
+        Stages {
+            partition,
+            begin: offset,
+            pending: offset,
+            written: offset,
+            flushed: offset,
+            committed,
+            metadata: history.to_metadata().into(),
+        }
+    }
 }
 
 impl Positions {
@@ -55,14 +81,7 @@ impl Positions {
     /// who has it.
     pub fn start(&mut self, partition: Partition, offset: i64, history: &History) {
         self.partitions.retain(|each| each.partition != partition);
-        self.partitions.push(Stages {
-            partition,
-            pending: offset,
-            written: offset,
-            flushed: offset,
-            committed: NOTHING,
-            metadata: history.to_metadata().into(),
-        });
+        self.partitions.push(Stages::at(partition, offset, NOTHING, history));
     }
 
     /// Counts a record as pending.
@@ -71,24 +90,30 @@ impl Positions {
             |each: &Stages| each.partition.number == number && *each.partition.topic == *topic;
         if !self.partitions.get(self.current).is_some_and(is_it) {
             self.current = self.partitions.iter().position(is_it).unwrap_or_else(|| {
-                self.partitions.push(Stages {
-                    partition: Partition { topic: topic.into(), number },
-                    pending: offset,
-                    written: offset,
-                    flushed: offset,
-                    committed: offset,
-                    metadata: History::begin(self.writer, offset).to_metadata().into(),
-                });
+                let partition = Partition { topic: topic.into(), number };
+                let history = History::begin(self.writer, offset);
+                self.partitions.push(Stages::at(partition, offset, offset, &history));
                 self.partitions.len() - 1
             });
         }
         let stages = &mut self.partitions[self.current];
-        let order = if offset < stages.pending { Order::BeginsAgain } else { Order::Onwards };
-        if order == Order::BeginsAgain {
-            stages.metadata = History::begin(self.writer, offset).to_metadata().into();
+        let before = std::mem::replace(&mut stages.pending, offset + 1);
+        match offset.cmp(&before) {
+            Ordering::Equal => Order::Next,
+            Ordering::Greater => Order::PassesOver { from: before },
+            Ordering::Less => {
+                // Offsets of before mean other records, or none; they must not be committed any more.
+                let history = History::begin(self.writer, offset);
+                let again = Stages::at(stages.partition.clone(), offset, NOTHING, &history);
+                *stages = Stages { pending: offset + 1, ..again };
+                Order::BeginsAgain { before }
+            }
         }
-        stages.pending = offset + 1;
-        order
+    }
+
+    /// Where a partition was begun that this member holds.
+    pub fn begin(&self, partition: &Partition) -> Option<i64> {
+        self.partitions.iter().find(|each| each.partition == *partition).map(|each| each.begin)
     }
 
     /// All partitions.
@@ -137,6 +162,12 @@ impl Positions {
     /// Forgets partitions that have gone to another member.
     pub fn forget(&mut self, gone: &[Partition]) {
         self.partitions.retain(|each| !gone.contains(&each.partition));
+        self.current = 0;
+    }
+
+    /// Forgets all partitions.
+    pub fn forget_all(&mut self) {
+        self.partitions.clear();
         self.current = 0;
     }
 
@@ -273,15 +304,36 @@ mod tests {
     fn a_partition_that_begins_again_has_a_history_of_its_own() {
         let mut positions = positions();
         positions.start(partition(0), 900, &History::begin(WRITER, 500));
-        assert_eq!(positions.read("t", 0, 900), Order::Onwards);
+        assert_eq!(positions.read("t", 0, 900), Order::Next);
         positions.wrote();
         positions.flushed();
         assert_eq!(&*positions.to_commit()[0].metadata, "metric-sink/1 0000000000aa.3@500");
         positions.committed(&positions.to_commit());
-        assert_eq!(positions.read("t", 0, 0), Order::BeginsAgain);
+        assert_eq!(positions.read("t", 0, 902), Order::PassesOver { from: 901 });
+        positions.wrote();
+        positions.flushed();
+        assert_eq!(positions.read("t", 0, 0), Order::BeginsAgain { before: 903 });
+        // What 903 stood for is gone, and must not be committed any more.
+        assert_eq!(to_commit(&positions), [(partition(0), 0)]);
+        assert_eq!(positions.begin(&partition(0)), Some(0));
         positions.wrote();
         positions.flushed();
         assert_eq!(to_commit(&positions), [(partition(0), 1)]);
         assert_eq!(&*positions.to_commit()[0].metadata, "metric-sink/1 0000000000aa.3@0");
+    }
+
+    #[test]
+    fn one_that_begins_again_and_comes_as_far_as_before_is_committed() {
+        let mut positions = positions();
+        positions.start(partition(0), 0, &History::begin(WRITER, 0));
+        for _ in 0..2 {
+            for offset in 0..3 {
+                positions.read("t", 0, offset);
+            }
+            positions.wrote();
+            positions.flushed();
+            assert_eq!(to_commit(&positions), [(partition(0), 3)]);
+            positions.committed(&positions.to_commit());
+        }
     }
 }

@@ -220,7 +220,10 @@ mod tests {
             .iter()
             .map(|(number, offset)| {
                 let history = Some(history.clone());
-                (partition(*number), Committed { offset: Some(*offset), history })
+                (
+                    partition(*number),
+                    Committed { offset: Some(*offset), history, ..Committed::default() },
+                )
             })
             .collect()
     }
@@ -286,8 +289,12 @@ mod tests {
     #[test]
     fn offsets_set_by_hand_take_nothing_away_that_was_confirmed() {
         let batches = [batch(1, 100, &[0]), batch(2, 110, &[0]), batch(3, 120, &[0])];
-        let by_hand =
-            |offset| CommittedOffsets::from([(partition(0), Committed { offset, history: None })]);
+        let by_hand = |offset| {
+            CommittedOffsets::from([(
+                partition(0),
+                Committed { offset, history: None, ..Committed::default() },
+            )])
+        };
         use Verdict::{Unconfirmed, Undecided};
         let judged = judge(&batches, 2, writer(0), &by_hand(Some(0))).unwrap();
         assert_eq!(verdicts(&judged), [(3, 0, Unconfirmed)]);

@@ -35,25 +35,30 @@ pub fn store_id(folder: &Path, random: &Random) -> Result<StoreId, FileError> {
             .map_err(failed("reading")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let id = StoreId::new(random.derive("sink.store").u64(..));
-            let keep = || -> io::Result<()> {
-                // Under its name only when it is whole.
-                let new = folder.join(format!("{STORE_FILE}.new"));
-                let mut file = OpenOptions::new()
-                    .write(true)
-                    .create(true)
-                    .truncate(true)
-                    .mode(0o640)
-                    .open(&new)?;
-                writeln!(file, "{id}")?;
-                file.sync_all()?;
-                fs::rename(&new, &path)?;
-                flush_folder(folder)
-            };
-            keep().map_err(failed("writing"))?;
+            keep_store_id(folder, id)?;
             Ok(id)
         }
         Err(error) => Err(failed("reading")(error)),
     }
+}
+
+/// Keeps the id of a folder in it.
+///
+/// # Errors
+/// Whatever writing or flushing fails with.
+pub fn keep_store_id(folder: &Path, id: StoreId) -> Result<(), FileError> {
+    let path = folder.join(STORE_FILE);
+    let keep = || -> io::Result<()> {
+        // Under its name only when it is whole.
+        let new = folder.join(format!("{STORE_FILE}.new"));
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&new)?;
+        writeln!(file, "{id}")?;
+        file.sync_all()?;
+        fs::rename(&new, &path)?;
+        flush_folder(folder)
+    };
+    keep().map_err(|source| FileError { action: "writing", path: path.clone(), source })
 }
 
 /// Sees to it that new and renamed files of a folder are found after a power failure.

@@ -3,13 +3,14 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use hashbrown::{HashMap, HashSet};
 
 use super::file::FileError;
 use super::files::names::is_marked_open;
 use super::journal::{Entry, Header, Journal, Replay, journal_path};
-use super::journaled::JournaledFile;
+use super::journaled::{JournaledFile, is_younger};
 use super::ownership::StoreId;
 use super::settings::Settings;
 use super::store::{files_by_inode, journals};
@@ -39,8 +40,10 @@ pub(super) fn find(
         let failed = |source| FileError { action: "opening", path: path.clone(), source };
         let Some((journal, replay)) = Journal::open(&path).map_err(failed)? else { continue };
         let header = replay.header.as_ref();
-        let own = data_path(&path)
-            .filter(|own| header.is_some_and(|header| inode_of(own) == Some(header.file.inode)));
+        let own = data_path(&path).filter(|own| {
+            header.is_some_and(|header| inode_of(own) == Some(header.file.inode))
+                && !is_younger(born(own), journal.born())
+        });
         data.described.extend(own.as_deref().and_then(inode_of));
         opened.push((journal, replay, own));
     }
@@ -48,7 +51,7 @@ pub(super) fn find(
     for (journal, replay, own) in opened {
         let found = match (own, replay.header.as_ref()) {
             (Some(own), _) => Found::At(own),
-            (None, Some(header)) => data.of(header),
+            (None, Some(header)) => data.of(header, &journal),
             (None, None) => Found::Nowhere,
         };
         if let Some(file) = open(found, store, journal, replay, settings)? {
@@ -73,10 +76,11 @@ impl DataFiles {
     }
 
     /// The file of a journal that does not stand beside it.
-    fn of(&self, header: &Header) -> Found {
+    fn of(&self, header: &Header, journal: &Journal) -> Found {
         let inode = header.file.inode;
         match self.by_inode.get(&inode) {
             Some(_) if self.described.contains(&inode) => Found::Superseded,
+            Some(path) if is_younger(born(path), journal.born()) => Found::Superseded,
             Some(path) => Found::At(path.clone()),
             None => Found::Nowhere,
         }
@@ -94,6 +98,10 @@ enum Found {
 
 fn inode_of(path: &Path) -> Option<u64> {
     std::fs::metadata(path).ok().map(|metadata| metadata.ino())
+}
+
+fn born(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).ok()?.created().ok()
 }
 
 /// The file that a journal stands beside, by its name.
@@ -240,7 +248,10 @@ mod tests {
     fn committed() -> CommittedOffsets {
         let history = Some(History::begin(Writer { store: STORE, thread: 3 }, 0));
         let partition = Partition { topic: "t".into(), number: 0 };
-        CommittedOffsets::from([(partition, Committed { offset: Some(1), history })])
+        CommittedOffsets::from([(
+            partition,
+            Committed { offset: Some(1), history, ..Committed::default() },
+        )])
     }
 
     fn settle(folder: &Path) -> usize {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
 use super::{LIMIT, Scene, assert_complete, stop};
-use crate::support::{Cluster, Program, wait_for};
+use crate::support::{Cluster, wait_for};
 
 #[test]
 fn a_full_device_keeps_offsets_back_until_there_is_space_again() {
@@ -122,16 +122,6 @@ fn what_was_removed_before_it_was_committed_is_read_again() {
     stop(sink);
     assert_eq!(assert_complete(&scene.lines(), 200), 0);
     assert_eq!(scene.committed(), 200);
-}
-
-#[test]
-fn a_broker_that_wants_a_login_does_not_leave_the_sink_without_a_word() {
-    let cluster = Cluster::start_with(1, &["--security"]);
-    let folder = tempfile::tempdir().unwrap();
-    let addresses = cluster.file("bootstrap-sasl");
-    let mut sink = Program::sink(folder.path()).args(["--brokers", &addresses]).start();
-    sink.wait_for_log("connection closed by peer", LIMIT);
-    stop(sink);
 }
 
 #[test]

@@ -24,6 +24,19 @@ pub(super) struct MemberContext {
     lags: Mutex<Vec<PartitionLag>>,
     /// Nobody takes rebalances any more; they are answered at once.
     closing: AtomicBool,
+    resets: Resets,
+}
+
+/// Whether the library has ever gone on elsewhere than it was told, because the brokers do not have
+/// that offset.
+#[derive(Debug, Clone, Default)]
+pub struct Resets(Arc<AtomicBool>);
+
+impl Resets {
+    /// Whether it has.
+    pub fn are_seen(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl MemberContext {
@@ -37,12 +50,17 @@ impl MemberContext {
             rebalances: Mutex::default(),
             lags: Mutex::default(),
             closing: AtomicBool::new(false),
+            resets: Resets::default(),
         }
     }
 
     /// From now on rebalances are answered at once, because nobody takes them any more.
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn resets(&self) -> Resets {
+        self.resets.clone()
     }
 
     pub(super) fn take_rebalance(&self) -> Option<Rebalance> {
@@ -62,6 +80,10 @@ impl ClientContext for MemberContext {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        // It says so in no other way, and before the first record from there.
+        if facility == "OFFSET" && text.contains("offset reset") {
+            self.resets.0.store(true, Ordering::Relaxed);
+        }
         self.log.log(level, facility, text);
     }
 

@@ -33,6 +33,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use super::{PartitionLag, PropertyError};
 use crate::system::{Clock, thread};
 use context::MemberContext;
+pub use context::Resets;
 pub use offsets::{Commit, CommittedOffset, Fencing};
 use records::{RecordError, RecordQueue};
 pub use settings::{GroupProtocol, GroupSettings, StartOffset};
@@ -330,6 +331,22 @@ impl GroupMember {
             }
         }
         Ok(())
+    }
+
+    /// Whether the library has gone on elsewhere than it was told; it may be looked at while polling.
+    pub fn resets(&self) -> Resets {
+        let context = self.consumer.as_ref().map(|consumer| consumer.context());
+        context.map(|context| context.resets()).unwrap_or_default()
+    }
+
+    /// Wakes the library's own thread.
+    ///
+    /// It waits for moments by the clock on the wall, so that it sleeps for as long as that is set
+    /// back: no heartbeat goes out meanwhile, and the group takes the member for dead.
+    pub fn wake(&self) {
+        if let Some(Err(error)) = self.consumer.as_ref().map(|consumer| consumer.assignment()) {
+            log::debug!(target: "", "waking the Kafka client: {error}");
+        }
     }
 
     /// How far each partition of this member lags behind, as the library last counted.

@@ -1,5 +1,6 @@
 //! Committed offsets with the words that go with them, for owners that look before they begin.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rdkafka::consumer::{Consumer, RebalanceProtocol};
@@ -101,6 +102,23 @@ impl GroupMember {
             Ok((partition.clone(), Some(offset)))
         };
         Ok(new.iter().map(first).collect::<Result<_, _>>()?)
+    }
+
+    /// The oldest offset of a partition and the one that comes next, as the brokers have said when
+    /// records were last fetched.
+    pub fn known_range(&self, partition: &Partition) -> Option<Range<i64>> {
+        self.records.as_ref()?.known_range(partition)
+    }
+
+    /// The oldest offset of a partition and the one that comes next, asked for.
+    ///
+    /// # Errors
+    /// If the brokers do not answer in time.
+    pub fn range(&self, partition: &Partition) -> Result<Range<i64>, GroupError> {
+        let Some(consumer) = &self.consumer else { return Ok(0..0) };
+        let (topic, number) = (&partition.topic, partition.number);
+        let (low, high) = consumer.fetch_watermarks(topic, number, OFFSETS_TIMEOUT)?;
+        Ok(low..high)
     }
 
     /// Lets an assignment take effect, with each partition beginning where it is said, or at its

@@ -21,17 +21,19 @@
 
 use std::ffi::{CStr, CString, c_void};
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use rdkafka::bindings::{
-    rd_kafka_consume_batch_queue, rd_kafka_header_get_all, rd_kafka_headers_t, rd_kafka_mem_free,
-    rd_kafka_memberid, rd_kafka_message_destroy, rd_kafka_message_errstr, rd_kafka_message_headers,
-    rd_kafka_message_t, rd_kafka_message_timestamp, rd_kafka_queue_cb_event_enable,
-    rd_kafka_queue_destroy, rd_kafka_queue_forward, rd_kafka_queue_get_consumer,
-    rd_kafka_queue_get_partition, rd_kafka_queue_length, rd_kafka_queue_new, rd_kafka_queue_t,
-    rd_kafka_resp_err_t, rd_kafka_t, rd_kafka_timestamp_type_t, rd_kafka_topic_name,
+    rd_kafka_consume_batch_queue, rd_kafka_get_watermark_offsets, rd_kafka_header_get_all,
+    rd_kafka_headers_t, rd_kafka_mem_free, rd_kafka_memberid, rd_kafka_message_destroy,
+    rd_kafka_message_errstr, rd_kafka_message_headers, rd_kafka_message_t,
+    rd_kafka_message_timestamp, rd_kafka_queue_cb_event_enable, rd_kafka_queue_destroy,
+    rd_kafka_queue_forward, rd_kafka_queue_get_consumer, rd_kafka_queue_get_partition,
+    rd_kafka_queue_length, rd_kafka_queue_new, rd_kafka_queue_t, rd_kafka_resp_err_t, rd_kafka_t,
+    rd_kafka_timestamp_type_t, rd_kafka_topic_name,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -118,6 +120,26 @@ impl RecordQueue {
             // of ours after `own` has gone.
             unsafe { rd_kafka_queue_forward(own.0.as_ptr(), self.queue.0.as_ptr()) };
         }
+    }
+
+    /// The oldest offset of a partition and the one that comes next, as the library knows them from
+    /// the last answer of the brokers.
+    pub(super) fn known_range(&self, partition: &Partition) -> Option<Range<i64>> {
+        let topic = CString::new(partition.topic.as_bytes()).ok()?;
+        let client = self.consumer.client().native_ptr();
+        let (mut low, mut high) = (-1, -1);
+        // SAFETY: the client is alive, the name ends with a zero, and there is room for both offsets.
+        let result = unsafe {
+            rd_kafka_get_watermark_offsets(
+                client,
+                topic.as_ptr(),
+                partition.number,
+                &raw mut low,
+                &raw mut high,
+            )
+        };
+        let is_known = result == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+        (is_known && 0 <= low && low <= high).then_some(low..high)
     }
 
     /// Sends the signal that there may be records.

@@ -95,9 +95,7 @@ impl GroupSettings {
         // A topic that is made later, or grows, is noticed within this.
         config.set("topic.metadata.refresh.interval.ms", "10000");
         config.set("statistics.interval.ms", millis(self.lag_interval));
-        for (name, value) in self.connection.client_config().config_map() {
-            config.set(name, value);
-        }
+        let mut config = self.connection.client_config_over(&config);
         // A broker that hangs up on a member that it does not understand says nothing else, such as
         // one that wants a login. That it closes idle connections the library keeps to itself.
         if !self.connection.properties.iter().any(|(name, _)| name == "log.connection.close") {

@@ -81,7 +81,7 @@ impl Worker {
             ),
         );
         if let Err(error) = self.output.take_back_open() {
-            self.error(format_args!("{error}; some records may stand in the file twice"));
+            self.error(format_args!("{error}; it is tried again before anything is written"));
         }
         self.take_back_unflushed();
     }

@@ -9,6 +9,8 @@
 
 mod committing;
 mod rebalancing;
+mod unread;
+mod wall_clock;
 mod writing;
 
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use crossbeam_channel::{Receiver, select};
 
 use super::assigned::Assigned;
 use super::error::ConsumerError;
+use super::home::Home;
 use super::last_commits::{END_COMMIT_LIMIT, END_LEAVE_LIMIT, LastCommits};
 use super::output::Output;
 use super::positions::{Order, Positions};
@@ -27,11 +30,14 @@ use super::settings::{Membership, Settings};
 use super::stuck::{Step, Stuck};
 use super::turns::Turn;
 use crate::kafka::group::{
-    GroupError, GroupMember, GroupProtocol, GroupSettings, Left, Polled, Rebalance, Taking,
+    GroupError, GroupMember, GroupProtocol, GroupSettings, Left, Partition, Polled, Rebalance,
+    Taking,
 };
 use crate::system::Clock;
 use committing::{Committing, Patience};
 use rebalancing::Standing;
+use unread::Odd;
+use wall_clock::{ClockSet, WallClock};
 
 /// How long an idle thread waits at most; the library's own events are served in between.
 const IDLE_WAIT: Duration = Duration::from_millis(500);
@@ -56,6 +62,7 @@ pub(super) struct ConsumerThread {
     pub(super) last_commits: LastCommits,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) reopening: Reopening,
+    pub(super) home: Arc<Home>,
 }
 
 impl ConsumerThread {
@@ -96,6 +103,8 @@ impl ConsumerThread {
             lost_place: None,
             reopened: 0,
             reopening: self.reopening,
+            home: self.home,
+            wall: WallClock::new(),
         };
         worker.report_findings();
         let result = worker.work();
@@ -134,6 +143,8 @@ struct Worker {
     reopening: Reopening,
     /// How often this one has.
     reopened: u64,
+    home: Arc<Home>,
+    wall: WallClock,
 }
 
 /// What a look at the group has come to.
@@ -155,12 +166,31 @@ impl Worker {
                 self.flush_and_commit();
             }
             self.look_after_files();
+            self.look_at_clock();
             self.progress.came_round(self.clock.elapsed(), &self.positions, self.member.lags());
             if self.stop.try_recv().is_err_and(|error| error.is_disconnected()) {
                 return Ok(());
             }
             if looked == Looked::Everything || self.is_before_next_try() {
                 self.wait();
+            }
+        }
+    }
+
+    /// Goes on when somebody has set the clock: files that end by it see that for themselves, and the
+    /// library has to be woken.
+    fn look_at_clock(&mut self) {
+        match self.wall.look(self.clock.as_ref()) {
+            None => {}
+            Some(ClockSet::Forward(by)) => {
+                self.info(format_args!(
+                    "The clock was set forward by {} s",
+                    by.as_secs_f64().round()
+                ));
+            }
+            Some(ClockSet::Back(by)) => {
+                self.info(format_args!("The clock was set back by {} s", by.as_secs_f64().round()));
+                self.member.wake();
             }
         }
     }
@@ -178,14 +208,27 @@ impl Worker {
                 return Err(ConsumerError::LostPlace(error));
             }
             let Worker { member, output, positions, .. } = self;
+            let resets = member.resets();
+            let mut found = Vec::new();
             let polled = member.poll(|record| {
                 output.push(&record);
                 let (topic, number, offset) = (record.topic, record.partition, record.offset);
-                if positions.read(topic, number, offset) == Order::BeginsAgain {
-                    output.hold_confirmed();
+                let odd = match positions.read(topic, number, offset) {
+                    Order::Next => None,
+                    Order::PassesOver { from } => {
+                        resets.are_seen().then_some(Odd::PassedOver(from..offset))
+                    }
+                    Order::BeginsAgain { before } => {
+                        output.hold_confirmed();
+                        Some(Odd::BeginsAgain { from: offset, before })
+                    }
+                };
+                if let Some(odd) = odd {
+                    found.push((Partition { topic: topic.into(), number }, odd));
                 }
                 if output.is_full() { Taking::Enough } else { Taking::More }
             });
+            self.say_what_is_odd(found);
             match polled {
                 Polled::Records => {}
                 Polled::Rebalance(rebalance) => self.rebalance(rebalance),

@@ -6,13 +6,13 @@
 //! unconfirmed when it last had it. ARCHITECTURE.md has the argument.
 
 use super::super::journaled::SettleError;
-use super::super::ownership::{Committed, Verdict};
+use super::super::ownership::{Beginning, Committed, Verdict};
 use super::super::positions::names;
 use super::super::recovery::{CommittedOffsets, Ruling};
 use super::super::stuck::{Attempt, Step};
 use super::committing::Patience;
 use super::{RETRY_WAIT, Worker};
-use crate::kafka::group::{Fencing, Fetching, GroupError, Partition, Rebalance};
+use crate::kafka::group::{Fencing, Fetching, GroupError, Partition, Rebalance, StartOffset};
 
 /// Whether the ends of the files can be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,11 +167,18 @@ impl Worker {
         }
         asked.sort();
         asked.dedup();
+        let beginning = match self.settings.from {
+            StartOffset::Earliest => Beginning::Oldest,
+            StartOffset::Latest | StartOffset::At { .. } => Beginning::Later,
+        };
         let committed: CommittedOffsets = self
             .member
             .committed_offsets(&asked)?
             .into_iter()
-            .map(|known| (known.partition, Committed::new(known.offset, &known.metadata)))
+            .map(|known| {
+                let committed = Committed::new(known.offset, &known.metadata);
+                (known.partition, Committed { beginning, ..committed })
+            })
             .collect();
         let has_settled = match self.settle_if(has_to_settle, &committed) {
             // The group waits for an answer before it goes on; until then nothing is read.
@@ -185,6 +192,9 @@ impl Worker {
         let is_new = |partition: &&Partition| offset_of(partition).is_none();
         let new: Vec<_> = partitions.iter().filter(is_new).cloned().collect();
         let mut starts = self.member.first_offsets(&new)?;
+        if occasion == Occasion::Assignment {
+            self.say_what_has_expired(&starts);
+        }
         let known = partitions.iter().filter(|partition| !is_new(partition));
         starts.extend(known.map(|partition| (partition.clone(), offset_of(partition))));
         if occasion == Occasion::Assignment {
@@ -195,12 +205,14 @@ impl Worker {
         }
         let writer = self.output.writer();
         if has_settled && !held.is_empty() {
-            // What was taken out of the file is read again; from the oldest record if there is no
+            // What was taken out of the file is read again; from where it was begun if there is no
             // commit yet.
-            let again = held.iter().map(|each| (each.clone(), offset_of(each).unwrap_or(0)));
-            self.read_again(again.collect());
-            self.positions.forget(&held);
-            starts.extend(held.into_iter().map(|each| (each.clone(), offset_of(&each))));
+            let begin = |each: &Partition| offset_of(each).or_else(|| self.positions.begin(each));
+            let again = held.into_iter().filter_map(|each| begin(&each).map(|begin| (each, begin)));
+            let again: Vec<_> = again.collect();
+            starts.extend(again.iter().map(|(each, begin)| (each.clone(), Some(*begin))));
+            self.positions.forget_all();
+            self.read_again(again);
         }
         if self.standing == Standing::InDoubt || self.is_stuck_at(Step::Write) {
             self.set_fetching(Fetching::Paused);
@@ -213,6 +225,13 @@ impl Worker {
                 self.positions.start(partition, offset, &history);
                 self.unflushed_since.get_or_insert(self.clock.elapsed());
             }
+        }
+        let is_committing = self.committing.is_some() || self.standing == Standing::InDoubt;
+        if beginning == Beginning::Later && !new.is_empty() && !is_committing {
+            // If this process died with records of theirs in its files and nothing committed, they
+            // would begin later next time, and nobody could tell whether somebody has them.
+            self.flush_and_commit();
+            self.wait_for_answer(Patience::UntilAnswered);
         }
         Ok(())
     }

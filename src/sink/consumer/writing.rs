@@ -1,6 +1,9 @@
 //! Bringing records into the file, and what to do when that fails.
 
+use std::io::ErrorKind;
+
 use super::super::file::{FileError, Place};
+use super::super::home::Found;
 use super::super::stuck::{Step, Stuck};
 use super::rebalancing::Standing;
 use super::{RETRY_WAIT, Worker};
@@ -16,7 +19,15 @@ impl Worker {
             return;
         }
         let now = self.clock.elapsed();
-        let written = self.leave_moved_files().and_then(|()| self.output.write());
+        let mut written = self.leave_moved_files().and_then(|()| self.output.write());
+        if written.as_ref().is_err_and(|error| error.source.kind() == ErrorKind::NotFound) {
+            // A folder that was removed is the one thing here that is not waited for.
+            written = match self.home.restore() {
+                Ok(Found::Gone) => self.output.write(),
+                Ok(Found::AsItWas) => written,
+                Err(error) => Err(error),
+            };
+        }
         self.report_findings();
         match written {
             Ok(written) => {
@@ -45,7 +56,10 @@ impl Worker {
                 Ok(_) => self.positions.flushed(),
                 Err(error) => self.flush_failed(&error),
             },
-            Place::Removed => self.take_back_removed(),
+            Place::Removed => {
+                self.take_back_removed();
+                self.home.restore()?;
+            }
         }
         self.output.leave_moved()
     }

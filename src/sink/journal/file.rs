@@ -4,9 +4,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use hashbrown::HashMap;
 
 use super::entry::{Batch, Entry, Header};
 use super::replay::{RECENT, Replay, replay};
+use crate::kafka::group::Partition;
 
 /// How much of a journal is read at first: enough for what is of interest at its end.
 const END_BYTES: u64 = 256 * 1024;
@@ -21,8 +25,23 @@ pub struct Journal {
     file: File,
     /// How long it is when all entries are in it; what a failed write leaves behind is cut off.
     length: u64,
+    /// How much of it is on the disk for certain.
+    flushed: u64,
+    /// What a write has left half-way, or a flush may have lost.
+    harm: Harm,
     /// Entries that need not be on the disk soon, and go along with the next that do.
     waiting: String,
+}
+
+/// What has to be put right before anything else is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Harm {
+    None,
+    /// There may be part of an entry behind the last one, which could not be cut off.
+    Torn,
+    /// What was written since the last flush may not reach the disk: after a failed flush the kernel
+    /// counts it as clean.
+    Unflushed,
 }
 
 /// The journal of a data file.
@@ -45,8 +64,7 @@ impl Journal {
         };
         let replay = read_end(&mut file)?;
         file.set_len(replay.whole_bytes)?;
-        let length = replay.whole_bytes;
-        Ok(Some((Journal { path: path.to_owned(), file, length, waiting: String::new() }, replay)))
+        Ok(Some((Journal::of(path, file, replay.whole_bytes), replay)))
     }
 
     /// Makes a journal that begins with a header.
@@ -56,14 +74,18 @@ impl Journal {
     pub fn create(path: &Path, header: Header) -> io::Result<Journal> {
         let file =
             OpenOptions::new().read(true).append(true).create_new(true).mode(0o640).open(path)?;
-        let mut journal =
-            Journal { path: path.to_owned(), file, length: 0, waiting: String::new() };
+        let mut journal = Journal::of(path, file, 0);
         if let Err(error) = journal.write(&[Entry::Header(header)]) {
             // One that says nothing would be in the way of the next try.
             let _ = fs::remove_file(path);
             return Err(error);
         }
         Ok(journal)
+    }
+
+    fn of(path: &Path, file: File, length: u64) -> Journal {
+        let (flushed, waiting) = (length, String::new());
+        Journal { path: path.to_owned(), file, length, flushed, harm: Harm::None, waiting }
     }
 
     /// The journal's path.
@@ -86,12 +108,16 @@ impl Journal {
     /// # Errors
     /// Whatever writing fails with, such as a full disk.
     pub fn write(&mut self, entries: &[Entry]) -> io::Result<()> {
+        self.put_right()?;
         let noted = self.waiting.len();
         entries.iter().for_each(|entry| entry.encode(&mut self.waiting));
         if let Err(error) = self.file.write_all(self.waiting.as_bytes()) {
             self.waiting.truncate(noted);
-            // If that fails too, the line is unfinished, and is cut off by whoever opens it next.
-            let _ = self.file.set_len(self.length);
+            if self.file.set_len(self.length).is_err() {
+                // Tried again before anything is written. Whoever opens it before that cuts the
+                // line off, because it is unfinished.
+                self.harm = Harm::Torn;
+            }
             return Err(error);
         }
         self.length += self.waiting.len() as u64;
@@ -99,12 +125,45 @@ impl Journal {
         Ok(())
     }
 
+    /// Cuts off what a failed write has left, and writes again what a failed flush may have lost.
+    fn put_right(&mut self) -> io::Result<()> {
+        match self.harm {
+            Harm::None => return Ok(()),
+            Harm::Torn => self.file.set_len(self.length)?,
+            Harm::Unflushed => {
+                let lost = read(&mut self.file, self.flushed, self.length)?;
+                let lost = String::from_utf8(lost).map_err(io::Error::other)?;
+                self.file.set_len(self.flushed)?;
+                self.length = self.flushed;
+                self.waiting.insert_str(0, &lost);
+            }
+        }
+        self.harm = Harm::None;
+        Ok(())
+    }
+
     /// Sees to it that what was written is on the disk.
     ///
     /// # Errors
-    /// Whatever flushing fails with.
-    pub fn flush(&self) -> io::Result<()> {
-        self.file.sync_data()
+    /// Whatever flushing fails with. What was written since the last flush that succeeded is written
+    /// again with the next entries.
+    pub fn flush(&mut self) -> io::Result<()> {
+        if self.harm == Harm::Unflushed {
+            // Without that it would succeed and prove nothing.
+            self.write(&[])?;
+        }
+        if let Err(error) = self.file.sync_data() {
+            // One that was torn before is cut to where it was flushed, which does as well.
+            self.harm = Harm::Unflushed;
+            return Err(error);
+        }
+        self.flushed = self.length;
+        Ok(())
+    }
+
+    /// When the file was made, by the clock of its file system, if that keeps it.
+    pub fn born(&self) -> Option<SystemTime> {
+        self.file.metadata().ok()?.created().ok()
     }
 
     /// Whether entries wait that were only noted.
@@ -165,33 +224,50 @@ pub fn has_ended(path: &Path) -> io::Result<bool> {
 /// # Errors
 /// Whatever reading fails with.
 pub fn first_and_last_offset(path: &Path) -> io::Result<Option<(i64, i64)>> {
+    let batches = batches_that_count(path)?;
+    let parts = || batches.iter().map(|batch| &batch.parts);
+    let first = parts().find_map(|parts| parts.first()).map(|part| part.offsets.start);
+    let last = parts().rev().find_map(|parts| parts.last()).map(|part| part.offsets.end - 1);
+    Ok(first.zip(last))
+}
+
+/// The batches of a whole journal, without those that are void.
+fn batches_that_count(path: &Path) -> io::Result<Vec<Batch>> {
     let text = fs::read(path)?;
-    let mut batches: Vec<(u64, i64, i64)> = Vec::new();
+    let mut batches: Vec<Batch> = Vec::new();
     let mut kept = Vec::new();
-    let offsets = |batch: &Batch| {
-        let first = batch.parts.first().map_or(0, |part| part.offsets.start);
-        let last = batch.parts.last().map_or(0, |part| part.offsets.end - 1);
-        (batch.number, first, last)
-    };
     for line in text.split(|byte| *byte == b'\n') {
         match Entry::decode(line) {
             Ok(Entry::Header(_)) => batches.clear(),
-            Ok(Entry::Batch(batch)) => batches.push(offsets(&batch)),
+            Ok(Entry::Batch(batch)) => batches.push(batch),
             Ok(Entry::Kept(batch)) => {
-                kept.push(offsets(&batch));
+                kept.push(batch);
                 continue;
             }
-            Ok(Entry::Cut { number, .. }) => batches.retain(|batch| batch.0 < number),
+            Ok(Entry::Cut { number, .. }) => batches.retain(|batch| batch.number < number),
             Ok(Entry::Rewrite { number, .. }) => {
-                batches.retain(|batch| batch.0 < number);
+                batches.retain(|batch| batch.number < number);
                 batches.append(&mut kept);
             }
             _ => {}
         }
         kept.clear();
     }
-    let last = batches.last().map(|batch| batch.2);
-    Ok(batches.first().map(|batch| batch.1).zip(last))
+    Ok(batches)
+}
+
+/// The last offset of each partition that a whole journal tells of, by what counts.
+///
+/// # Errors
+/// Whatever reading fails with.
+pub fn last_offsets(path: &Path) -> io::Result<HashMap<Partition, i64>> {
+    let mut last = HashMap::new();
+    for batch in batches_that_count(path)? {
+        for part in batch.parts {
+            last.insert(part.partition, part.offsets.end - 1);
+        }
+    }
+    Ok(last)
 }
 
 /// Reads as much of the end as tells which of the last batches are confirmed.
@@ -237,7 +313,6 @@ fn read(file: &mut File, start: u64, end: u64) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::group::Partition;
     use crate::sink::journal::{Batch, FileId, Part, Segment};
     use crate::sink::ownership::{StoreId, Writer};
 

@@ -38,6 +38,6 @@ mod file;
 mod replay;
 
 pub use entry::{Batch, Entry, FileId, Header, Part, Segment};
-pub use file::{Journal, first_and_last_offset, has_ended, journal_path};
+pub use file::{Journal, first_and_last_offset, has_ended, journal_path, last_offsets};
 pub(in crate::sink) use replay::RECENT;
 pub use replay::{Damage, Replay, replay};

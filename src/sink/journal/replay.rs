@@ -21,6 +21,8 @@ pub struct Replay {
     pub header: Option<Header>,
     /// The last batches that count, in the order of their numbers and places.
     pub batches: VecDeque<Batch>,
+    /// The last of those that were settled and stay; it is only there to be held against the file.
+    pub settled: Option<Batch>,
     /// Batches up to this number are confirmed; none yet if it is zero.
     pub confirmed: u64,
     /// The highest number of a batch, void ones included.
@@ -85,6 +87,7 @@ impl Replay {
                 self.length = header.begin;
                 self.header = Some(header);
                 self.batches.clear();
+                self.settled = None;
                 self.unfinished = None;
             }
             Entry::Batch(batch) => self.push(batch),
@@ -97,14 +100,18 @@ impl Replay {
             Entry::Settled(number) => {
                 self.confirmed = self.confirmed.max(number);
                 self.last_number = self.last_number.max(number);
+                let stays = self.batches.iter().rfind(|batch| batch.number <= number);
+                self.settled = stays.cloned().or(self.settled.take());
                 self.batches.retain(|batch| batch.number > number);
             }
             Entry::Cut { number, length } => {
                 self.batches.retain(|batch| batch.number < number);
+                self.settled.take_if(|batch| batch.number >= number);
                 self.length = length;
             }
             Entry::Rewrite { number, bytes, checksum } => {
                 self.batches.retain(|batch| batch.number < number);
+                self.settled.take_if(|batch| batch.number >= number);
                 self.length = bytes.end;
                 kept.into_iter().for_each(|batch| self.push(batch));
                 self.unfinished = Some((number, bytes, checksum));

@@ -34,7 +34,7 @@ impl JournaledFile {
             ends.push(start);
         }
         if let Err(error) = self.data.append(&mut slices) {
-            self.is_torn = self.journal.is_some() && self.data.length() != self.length;
+            self.is_torn = self.journal.is_some() && self.data.length() > self.length;
             return Err(error);
         }
         let mut start = self.length;
@@ -132,21 +132,23 @@ impl JournaledFile {
     /// Takes the open batch out of the file.
     ///
     /// # Errors
-    /// Whatever cutting the file fails with.
+    /// Whatever cutting the file fails with. The batch is void all the same: the cut is tried again
+    /// before anything is appended or settled, and by the next start.
     pub fn take_back_open(&mut self) -> Result<(), FileError> {
-        self.data.truncate(self.closed)?;
         self.length = self.closed;
         self.last = None;
         self.open.clear();
         self.open_checksum = 0;
-        Ok(())
+        let cut = self.data.truncate(self.closed);
+        self.is_torn = cut.is_err() && self.journal.is_some();
+        cut
     }
 
     /// Takes the batches from a number on out of the file, none of which anybody has tried to
     /// commit, and the open one.
     ///
     /// # Errors
-    /// Whatever cutting the file fails with.
+    /// The same as for [`JournaledFile::take_back_open`].
     pub fn take_back_from(&mut self, number: u64) -> Result<(), FileError> {
         if let Some(batch) = self.recent.iter().find(|batch| batch.number >= number) {
             self.closed = batch.bytes.start;

@@ -44,6 +44,13 @@ pub enum Finding {
         /// How long it is.
         found: u64,
     },
+    /// Somebody else has written over committed records; what is in the file stays.
+    Overwritten {
+        /// The file.
+        path: PathBuf,
+        /// Where they stood.
+        bytes: Range<u64>,
+    },
     /// Lines of a journal are wrong.
     JournalDamaged {
         /// The journal.
@@ -119,6 +126,14 @@ impl fmt::Display for Finding {
                 "{} was changed by somebody else: it has {found} bytes instead of {expected}. What is in it \
                  stays, and a new journal begins",
                 path.display()
+            ),
+            Finding::Overwritten { path, bytes } => write!(
+                f,
+                "{} does not hold between byte {} and {} what its journal says: somebody else has written \
+                 to it. What is in it stays, and a new journal begins",
+                path.display(),
+                bytes.start,
+                bytes.end
             ),
             Finding::JournalDamaged { path, at, lines } => write!(
                 f,

@@ -12,10 +12,12 @@ mod settling;
 mod tests;
 
 use std::collections::VecDeque;
+use std::fs;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::SystemTime;
 
 pub use finding::Finding;
 pub use settling::SettleError;
@@ -66,7 +68,7 @@ pub struct JournaledFile {
     closed: u64,
     /// Where the file ends, if nobody else has changed it.
     length: u64,
-    /// A write has failed half-way and could not be taken back.
+    /// Something stands behind `length` that could not be taken back.
     is_torn: bool,
     /// The journal says that the sink has ended in order.
     is_ended: bool,
@@ -145,10 +147,11 @@ impl JournaledFile {
         self.flush_journal()
     }
 
-    fn flush_journal(&self) -> Result<(), FileError> {
-        match &self.journal {
+    fn flush_journal(&mut self) -> Result<(), FileError> {
+        match &mut self.journal {
             Some(journal) if self.fsync == Fsync::Commit => {
-                journal.flush().map_err(|source| journal_failed("flushing", journal, source))
+                let flushed = journal.flush();
+                flushed.map_err(|source| journal_failed("flushing", journal, source))
             }
             _ => Ok(()),
         }
@@ -179,6 +182,7 @@ impl JournaledFile {
         if self.has_unconfirmed() || self.open_bytes() > 0 {
             return Ok(());
         }
+        self.cut_torn()?;
         let length = self.length;
         if self.data.length() != length {
             return Ok(());
@@ -267,7 +271,7 @@ impl JournaledFile {
     /// Whether this is the file that is found at a path.
     pub fn is_at(&self, path: &Path) -> bool {
         let id = self.data.id();
-        std::fs::metadata(path)
+        fs::metadata(path)
             .is_ok_and(|found| id == Some(FileId { device: found.dev(), inode: found.ino() }))
     }
 
@@ -276,13 +280,22 @@ impl JournaledFile {
         self.journal.as_ref().map(Journal::path)
     }
 
-    /// Begins a journal anew if somebody has changed the file meanwhile, as logrotate's
-    /// `copytruncate` does.
-    fn look_for_changes(&mut self) -> Result<(), FileError> {
+    /// Takes out what could not be taken out when it should have been.
+    ///
+    /// # Errors
+    /// Whatever cutting the file fails with.
+    pub fn cut_torn(&mut self) -> Result<(), FileError> {
         if self.is_torn {
             self.data.truncate(self.length)?;
             self.is_torn = false;
         }
+        Ok(())
+    }
+
+    /// Begins a journal anew if somebody has changed the file meanwhile, as logrotate's
+    /// `copytruncate` does.
+    fn look_for_changes(&mut self) -> Result<(), FileError> {
+        self.cut_torn()?;
         if self.journal.is_none() {
             // That of a file can be missing only because it could not be made, as on a full disk.
             let lacks_it = self.of_use == Use::Appended && self.data.id().is_some();
@@ -350,9 +363,15 @@ impl JournaledFile {
     /// Makes a journal for a file that has none.
     fn begin_journal(&mut self) -> Result<(), FileError> {
         if !self.header.is_empty() && self.data.length() == 0 {
-            self.data.append(&mut [IoSlice::new(&self.header)])?;
+            let mut written = self.data.append(&mut [IoSlice::new(&self.header)]);
             if self.fsync == Fsync::Commit {
-                self.data.flush()?;
+                written = written.and_then(|()| self.data.flush());
+            }
+            if let Err(error) = written {
+                // Part of a header must not stay, nor one that may never reach the disk.
+                self.length = 0;
+                self.is_torn = self.data.truncate(0).is_err();
+                return Err(error);
             }
         }
         self.closed = self.data.length();
@@ -364,22 +383,34 @@ impl JournaledFile {
         let path = journal_path(self.data.path());
         let failed = |source| FileError { action: "making", path: path.clone(), source };
         let header = Header { writer: self.writer, file: id, begin: self.closed };
-        let journal = Journal::create(&path, header).map_err(failed)?;
+        let mut journal = Journal::create(&path, header).map_err(failed)?;
         if self.fsync == Fsync::Commit {
-            journal.flush().map_err(failed)?;
-            flush_folder(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+            let folder = path.parent().unwrap_or(Path::new("."));
+            if let Err(source) = journal.flush().and_then(|()| flush_folder(folder)) {
+                // One that may not be there tomorrow would be in the way of the next try.
+                let _ = fs::remove_file(&path);
+                return Err(failed(source));
+            }
         }
         self.journal = Some(journal);
         Ok(())
     }
 
-    /// Whether a journal's header is about this file. The number of a device may be another one
-    /// after the machine has been started again, that of a file in its folder stays.
-    fn is_described_by(&self, header: &Header) -> bool {
+    /// Whether a journal is about this file. The number of a device may be another one after the
+    /// machine has been started again, that of a file in its folder stays; but it is given to a new
+    /// file once this one was removed, and then the file is younger than the journal.
+    fn is_described_by(&self, header: &Header, journal: &Journal) -> bool {
         let id = self.data.id();
         id.is_some_and(|FileId { inode, .. }| inode == header.file.inode)
             && header.writer == self.writer
+            && !is_younger(self.data.born(), journal.born())
     }
+}
+
+/// Whether a file was made after the journal: then it is another than the one that the journal
+/// describes, which there was before. Where the file system keeps no such times, nobody knows.
+pub(in crate::sink) fn is_younger(file: Option<SystemTime>, journal: Option<SystemTime>) -> bool {
+    matches!((file, journal), (Some(file), Some(journal)) if file > journal)
 }
 
 fn journal_failed(action: &'static str, journal: &Journal, source: io::Error) -> FileError {

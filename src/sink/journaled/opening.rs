@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Finding, JournaledFile, Use, journal_failed};
 use crate::sink::file::FileError;
-use crate::sink::journal::{Entry, Journal, Replay, journal_path};
+use crate::sink::journal::{Batch, Entry, Journal, Replay, journal_path};
 use crate::sink::ownership::Writer;
 use crate::sink::settings::Fsync;
 
@@ -41,7 +41,8 @@ impl JournaledFile {
             None => file.begin_without_journal()?,
             Some((journal, replay)) => {
                 let header = replay.header.as_ref();
-                let describes_this = header.is_some_and(|header| file.is_described_by(header));
+                let describes_this =
+                    header.is_some_and(|header| file.is_described_by(header, &journal));
                 if describes_this {
                     file.follow(journal, replay)?;
                 } else {
@@ -103,6 +104,10 @@ impl JournaledFile {
         let (expected, found) = (replay.length, self.data.length());
         self.closed = expected;
         self.length = expected;
+        if (found > expected || self.has_unconfirmed()) && self.is_overwritten(replay.settled)? {
+            // What somebody else has put there is not this journal's to cut.
+            return self.begin_anew();
+        }
         if found > expected {
             // After an orderly end, or where entries are missing, it may be somebody else's.
             if replay.is_ended || replay.ends_in_damage {
@@ -115,6 +120,19 @@ impl JournaledFile {
             self.data.truncate(expected)?;
         }
         if found < expected { self.follow_shorter(found) } else { Ok(()) }
+    }
+
+    /// Whether the file does not hold what the journal says of the last batch that was committed.
+    fn is_overwritten(&mut self, settled: Option<Batch>) -> Result<bool, FileError> {
+        let last = self.recent.iter().rfind(|batch| batch.number <= self.confirmed);
+        let Some(last) = last.cloned().or(settled) else { return Ok(false) };
+        let Batch { bytes, checksum, .. } = last;
+        if self.data.length() < bytes.end || self.checksum(&bytes)? == checksum {
+            // One that is too short is looked at on its own.
+            return Ok(false);
+        }
+        self.findings.push(Finding::Overwritten { path: self.path().to_owned(), bytes });
+        Ok(true)
     }
 
     /// The file is shorter than its journal says. After a power failure that may be so of the last

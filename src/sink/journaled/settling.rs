@@ -94,24 +94,30 @@ impl JournaledFile {
             Plan::Cut { number, .. } => *number,
             Plan::Keep | Plan::Rewrite { .. } => u64::MAX,
         };
+        let mut to_check = Vec::new();
         for batch in &self.recent {
             if batch.number <= self.confirmed || batch.number >= cut_from {
                 continue;
             }
-            let Range { start, end } = batch.bytes;
-            let mut checksum = 0;
-            self.data.read_stretch(start, end - start, |bytes| {
-                checksum = crc32c::crc32c_append(checksum, bytes);
-                Ok(())
-            })?;
-            if checksum != batch.checksum {
-                self.findings.push(Finding::ChecksumWrong {
-                    path: self.data.path().to_owned(),
-                    bytes: start..end,
-                });
+            to_check.push((batch.bytes.clone(), batch.checksum));
+        }
+        for (bytes, checksum) in to_check {
+            if self.checksum(&bytes)? != checksum {
+                self.findings
+                    .push(Finding::ChecksumWrong { path: self.data.path().to_owned(), bytes });
             }
         }
         Ok(())
+    }
+
+    /// The CRC-32C of a stretch of the file.
+    pub(super) fn checksum(&mut self, bytes: &Range<u64>) -> Result<u32, FileError> {
+        let mut checksum = 0;
+        self.data.read_stretch(bytes.start, bytes.end - bytes.start, |piece| {
+            checksum = crc32c::crc32c_append(checksum, piece);
+            Ok(())
+        })?;
+        Ok(checksum)
     }
 
     /// Replaces the end of the file by some of its records.

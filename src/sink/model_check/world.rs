@@ -348,7 +348,8 @@ impl World {
         }
         for (partition, offset, history) in &request.offsets {
             let history = Some(history.clone());
-            self.committed[*partition] = Committed { offset: Some(*offset), history };
+            self.committed[*partition] =
+                Committed { offset: Some(*offset), history, ..Committed::default() };
         }
         true
     }

@@ -109,7 +109,8 @@ impl Output {
     pub(super) fn let_go_of_confirmed(&mut self) {
         let mut waiting = Vec::with_capacity(self.left.len());
         for mut left in std::mem::take(&mut self.left) {
-            if !left.is_confirmed() {
+            // What could not be taken back must not get a name of its own with the rest.
+            if !left.is_confirmed() || left.file.cut_torn().is_err() {
                 waiting.push(left);
                 continue;
             }

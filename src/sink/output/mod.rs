@@ -276,7 +276,7 @@ impl Output {
             let name = self.name.clone();
             for file in self.own_files_mut() {
                 if let Err(error) = file.take_back_from(number) {
-                    log::error!(target: &name, "{error}; some records may stand in the file twice");
+                    log::error!(target: &name, "{error}; it is tried again before anything is written");
                 }
             }
             return Err(error);
@@ -361,22 +361,27 @@ impl Output {
                 continue;
             };
             let path = open.file.path().to_owned();
+            self.has_changed_files = true;
+            let name = &self.name;
             if open.file.place() == Place::Removed {
                 // What it says of is gone.
                 let journal = journal_path(&path);
                 if let Err(error) = fs::remove_file(&journal) {
-                    log::debug!(target: &self.name, "removing {}: {error}", journal.display());
+                    log::debug!(target: name, "removing {}: {error}", journal.display());
                 }
+                log::warn!(
+                    target: name,
+                    "{} was moved or removed, with what was committed and in it; going on in a new file",
+                    path.display()
+                );
             } else {
                 if let Err(error) = open.file.set_journal_aside() {
                     slot.open = Some(open);
                     return Err(error);
                 }
                 self.left.push(LeftFile { file: open.file, fate: Fate::Stays });
+                log::info!(target: name, "{} was moved or removed; going on in a new file", path.display());
             }
-            self.has_changed_files = true;
-            let name = &self.name;
-            log::info!(target: name, "{} was moved or removed; going on in a new file", path.display());
         }
         self.let_go_of_confirmed();
         Ok(())

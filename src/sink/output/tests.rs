@@ -88,7 +88,10 @@ fn push(output: &mut Output, offset: i64, value: &str) {
 fn committed(offset: i64) -> CommittedOffsets {
     let history = Some(History::begin(WRITER, 0));
     let partition = Partition { topic: "t".into(), number: 0 };
-    CommittedOffsets::from([(partition, Committed { offset: Some(offset), history })])
+    CommittedOffsets::from([(
+        partition,
+        Committed { offset: Some(offset), history, ..Committed::default() },
+    )])
 }
 
 /// Writes, flushes and confirms.

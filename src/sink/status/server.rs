@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::socket::{SocketError, listen_in};
@@ -41,15 +41,53 @@ pub enum StatusServerError {
 
 /// The servers; they end when this is dropped.
 pub(in crate::sink) struct StatusServers {
-    _at_socket: Option<Server>,
+    at_socket: AtSocket,
     _at_port: Option<Server>,
+}
+
+/// What answers at the socket in the folder, if there is one.
+#[derive(Clone)]
+pub(in crate::sink) struct AtSocket(Arc<Mutex<Option<Server>>>);
+
+impl AtSocket {
+    /// Begins to answer in `folder`, which is locked for this process.
+    ///
+    /// Without a socket the sink can do its work: that is only told in the log.
+    pub(in crate::sink) fn listen_again(
+        &self,
+        folder: &Path,
+        board: &Arc<Board>,
+        clock: &Arc<dyn Clock>,
+    ) {
+        let mut server = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // It takes its socket along, which must not be the new one.
+        drop(server.take());
+        let started = listen_in(folder).and_then(|listener| {
+            serve(listener, board, clock)
+                .map_err(|source| SocketError::Io { path: folder.to_owned(), source })
+        });
+        match started {
+            Ok(started) => *server = Some(started),
+            Err(error) => {
+                log::warn!(target: "", "metric-sink status will not find this sink: {error}");
+            }
+        }
+    }
+
+    fn end(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+impl Drop for StatusServers {
+    fn drop(&mut self) {
+        self.at_socket.end();
+    }
 }
 
 impl StatusServers {
     /// Begins to answer in `folder`, which is locked for this process, and at `http` if that is
     /// wanted.
-    ///
-    /// Without a socket the sink can do its work: that is only told in the log.
     ///
     /// # Errors
     /// If `http` cannot be listened at.
@@ -69,16 +107,14 @@ impl StatusServers {
             }
             None => None,
         };
-        let at_socket = listen_in(folder).and_then(|listener| {
-            serve(listener, board, clock)
-                .map_err(|source| SocketError::Io { path: folder.to_owned(), source })
-        });
-        let at_socket = at_socket
-            .inspect_err(|error| {
-                log::warn!(target: "", "metric-sink status will not find this sink: {error}");
-            })
-            .ok();
-        Ok(StatusServers { _at_socket: at_socket, _at_port: at_port })
+        let at_socket = AtSocket(Arc::default());
+        at_socket.listen_again(folder, board, clock);
+        Ok(StatusServers { at_socket, _at_port: at_port })
+    }
+
+    /// What answers in the folder.
+    pub(in crate::sink) fn at_socket(&self) -> AtSocket {
+        self.at_socket.clone()
     }
 }
 
@@ -215,7 +251,7 @@ mod tests {
         let scene = scene();
         std::fs::write(scene.folder.path().join(SOCKET_FILE), "").unwrap();
         let servers = scene.start();
-        assert!(servers._at_socket.is_none());
+        assert!(servers.at_socket.0.lock().unwrap().is_none());
     }
 
     #[test]

@@ -269,7 +269,14 @@ mod tests {
     /// Writer 1 took over at 0, writer 2 at 100.
     fn cluster(log: Range<i64>, committed: i64) -> OfCluster {
         let history = History::begin(writer(1), 0).taken_over(writer(2), 100);
-        OfCluster { log, committed: Committed { offset: Some(committed), history: Some(history) } }
+        OfCluster {
+            log,
+            committed: Committed {
+                offset: Some(committed),
+                history: Some(history),
+                ..Committed::default()
+            },
+        }
     }
 
     /// Kinds and offsets of what was found, and the questions.
@@ -341,7 +348,7 @@ mod tests {
 
     #[test]
     fn without_commits_of_ours_owners_are_not_known() {
-        let committed = Committed { offset: Some(100), history: None };
+        let committed = Committed { offset: Some(100), history: None, ..Committed::default() };
         let strange = OfCluster { log: 0..200, committed };
         let (found, _) = told(&held(&[run(0..100, 1)], &[]), Some(&strange));
         assert_eq!(found, [(Kind::Remark, 0..100)]);

@@ -176,7 +176,7 @@ fn an_end_that_is_not_settled_is_told_until_it_is() {
     let report = check(&[folder.path(), other.path()]);
     assert_eq!(kinds(&report, Weight::Fault), [Kind::Unsettled]);
     let history = History::begin(writer(1), 0).taken_over(writer(2), 100);
-    let committed = Committed { offset: Some(120), history: Some(history) };
+    let committed = Committed { offset: Some(120), history: Some(history), ..Committed::default() };
     let committed =
         CommittedOffsets::from([(partition(0), committed.clone()), (partition(1), committed)]);
     file.settle(&committed).unwrap();
@@ -208,8 +208,8 @@ fn what_was_rewritten_is_checked_as_it_is_now() {
     batch(&mut file, 3, 0, 10..20);
     let history = || Some(History::begin(writer(1), 0));
     let committed = CommittedOffsets::from([
-        (partition(0), Committed { offset: Some(20), history: history() }),
-        (partition(1), Committed { offset: Some(0), history: history() }),
+        (partition(0), Committed { offset: Some(20), history: history(), ..Committed::default() }),
+        (partition(1), Committed { offset: Some(0), history: history(), ..Committed::default() }),
     ]);
     file.settle(&committed).unwrap();
     let report = check(&[folder.path()]);
@@ -366,7 +366,11 @@ impl Alone {
         let of_partition = |number: usize| {
             let offset = self.committed[number];
             let history = (offset > 0).then(|| history.clone());
-            let committed = Committed { offset: history.as_ref().map(|_| offset), history };
+            let committed = Committed {
+                offset: history.as_ref().map(|_| offset),
+                history,
+                ..Committed::default()
+            };
             (partition(i32::try_from(number).unwrap()), committed)
         };
         let committed: CommittedOffsets = [0, 1].map(of_partition).into();
