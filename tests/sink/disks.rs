@@ -84,13 +84,14 @@ fn whatever_fails_of_a_file_is_said_and_done_again_until_each_record_stands_once
 #[test]
 fn a_sink_that_is_killed_while_its_disk_fails_leaves_each_record_once_too() {
     let (scene, machine) = (Scene::new(Cluster::shared(), "disk-killed", 1), Machine::new());
+    let flags = ["--threads", "1", "--static-membership"];
     let mut total = 0;
     for (pattern, fails) in [
         (DATA, [Fails::Flushing, Fails::Cutting]),
         (JOURNAL, [Fails::Writing { room: 20 }, Fails::Cutting]),
         (JOURNAL, [Fails::Flushing, Fails::Cutting]),
     ] {
-        let mut sink = machine.runs(scene.sink().args(["--threads", "1"])).start();
+        let mut sink = machine.runs(scene.sink().args(flags)).start();
         scene.topic.produce(total..total + 100);
         scene.wait_for_commit(i64::try_from(total).unwrap() + 100);
         let seen = sink.log().len();
@@ -101,7 +102,7 @@ fn a_sink_that_is_killed_while_its_disk_fails_leaves_each_record_once_too() {
         machine.mend();
         total += 200;
     }
-    let sink = scene.sink().args(["--threads", "1"]).start();
+    let sink = scene.sink().args(flags).start();
     scene.wait_for_commit(i64::try_from(total).unwrap());
     stop(sink);
     assert_eq!(assert_complete(&scene.lines(), total), 0);
@@ -111,7 +112,8 @@ fn a_sink_that_is_killed_while_its_disk_fails_leaves_each_record_once_too() {
 /// A sink that writes to a folder of its own in that of the scene.
 fn sink_in_subfolder(scene: &Scene<'_>) -> (PathBuf, Program) {
     let folder = scene.folder.path().join("out");
-    let program = scene.sink().args(["--threads", "1", "--output-dir"]).args([&folder]);
+    let program = scene.sink().args(["--threads", "1", "--static-membership", "--output-dir"]);
+    let program = program.args([&folder]);
     (folder, program)
 }
 
@@ -195,7 +197,7 @@ fn a_folder_that_is_moved_away_is_waited_for() {
 #[test]
 fn what_somebody_has_damaged_is_named_with_its_place_and_nothing_of_it_is_removed() {
     let scene = Scene::new(Cluster::shared(), "by-hand", 1);
-    let start = || scene.sink().args(["--threads", "1"]).start();
+    let start = || scene.sink().args(["--threads", "1", "--static-membership"]).start();
     let sink = start();
     for end in [100, 200, 300] {
         scene.topic.produce(end - 100..end);

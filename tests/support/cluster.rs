@@ -7,11 +7,14 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::Topic;
+use super::{Topic, wait_for};
 
 /// A running cluster with its data in a temporary folder. It ends when this is dropped, and in
 /// any case when the process of the tests does.
@@ -100,20 +103,62 @@ impl Cluster {
         settings: &[(&str, &str)],
     ) -> Topic<'_> {
         let name = unique(subject);
+        self.create_topic(&name, partitions, settings);
+        Topic::new(self, name)
+    }
+
+    /// Creates a topic of this name, which there must not be.
+    pub(crate) fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let replication = TopicReplication::Fixed(self.brokers);
         let topic = settings
             .iter()
-            .fold(NewTopic::new(&name, partitions, replication), |topic, (key, value)| {
+            .fold(NewTopic::new(name, partitions, replication), |topic, (key, value)| {
                 topic.set(key, value)
             });
-        let admin: AdminClient<_> = self.client().create().unwrap();
-        // With the time-out the call returns when the brokers know the topic.
-        let options =
-            AdminOptions::new().operation_timeout(Some(std::time::Duration::from_secs(30)));
-        for created in block_on(admin.create_topics([&topic], &options)).unwrap() {
+        for created in block_on(self.admin().create_topics([&topic], &patient())).unwrap() {
             created.unwrap();
         }
-        Topic::new(self, name)
+    }
+
+    /// Deletes a topic, and returns when it is gone.
+    pub(crate) fn delete_topic(&self, name: &str) {
+        for deleted in block_on(self.admin().delete_topics(&[name], &patient())).unwrap() {
+            deleted.unwrap();
+        }
+        let client: BaseConsumer = self.client().create().unwrap();
+        wait_for("the topic to be gone", Duration::from_secs(30), || {
+            let metadata = client.fetch_metadata(Some(name), Duration::from_secs(10)).ok()?;
+            metadata.topics().iter().all(|topic| topic.partitions().is_empty()).then_some(())
+        });
+    }
+
+    /// Gives a topic more partitions, so that it has so many.
+    pub(crate) fn grow_topic(&self, name: &str, partitions: usize) {
+        let grown = NewPartitions::new(name, partitions);
+        for grown in block_on(self.admin().create_partitions([&grown], &patient())).unwrap() {
+            grown.unwrap();
+        }
+    }
+
+    /// Removes the records of a partition before an offset.
+    pub(crate) fn delete_records(&self, topic: &str, partition: i32, before: i64) {
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(topic, partition, Offset::Offset(before)).unwrap();
+        let deleted = block_on(self.admin().delete_records(&offsets, &patient())).unwrap();
+        assert!(deleted.elements().iter().all(|element| element.error().is_ok()), "{deleted:?}");
+    }
+
+    /// Deletes a group and what it has committed, once it has no members any more.
+    pub(crate) fn delete_group(&self, group: &str) {
+        wait_for("the end of the group", Duration::from_secs(30), || {
+            let options = AdminOptions::new();
+            let deleted = block_on(self.admin().delete_groups(&[group], &options)).unwrap();
+            deleted.iter().all(Result::is_ok).then_some(())
+        });
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        self.client().create().unwrap()
     }
 
     /// The settings of a client of this cluster.
@@ -149,6 +194,11 @@ impl Drop for Cluster {
         }
         self.run(&["remove"]);
     }
+}
+
+/// With the time-out calls return when the brokers have done it.
+fn patient() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)))
 }
 
 /// A name that no other test and no earlier run uses.

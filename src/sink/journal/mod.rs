@@ -35,9 +35,11 @@
 
 mod entry;
 mod file;
+mod kept;
 mod replay;
 
 pub use entry::{Batch, Entry, FileId, Header, Part, Segment};
 pub use file::{Journal, first_and_last_offset, has_ended, journal_path, last_offsets};
+pub use kept::KeptOffsets;
 pub(in crate::sink) use replay::RECENT;
 pub use replay::{Damage, Replay, replay};

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::entry::{Batch, Entry, Header};
+use super::kept::KeptOffsets;
+use crate::kafka::group::Partition;
 
 /// How many confirmed batches are kept in mind. A commit that was confirmed can be undone when the
 /// brokers lose it, or an older one of the same member comes late; what it confirmed is cut then
@@ -21,6 +23,8 @@ pub struct Replay {
     pub header: Option<Header>,
     /// The last batches that count, in the order of their numbers and places.
     pub batches: VecDeque<Batch>,
+    /// Where the batches end that were forgotten because they are confirmed.
+    pub kept: KeptOffsets,
     /// The last of those that were settled and stay; it is only there to be held against the file.
     pub settled: Option<Batch>,
     /// Batches up to this number are confirmed; none yet if it is zero.
@@ -34,6 +38,8 @@ pub struct Replay {
     /// A rewrite of the data file's end that may not be finished: its first batch, its place, and
     /// the checksum of the bytes in the side file.
     pub unfinished: Option<(u64, Range<u64>, u32)>,
+    /// What was said to be undecided since it was last settled: batches and partitions.
+    undecided: Vec<(u64, Partition)>,
     /// The sink has ended in order after this.
     pub is_ended: bool,
     /// Which lines are wrong.
@@ -82,12 +88,16 @@ impl Replay {
             return;
         }
         let kept = std::mem::take(kept);
+        if let Entry::Undecided { number, partition, .. } = &entry {
+            self.undecided.push((*number, partition.clone()));
+        }
         match entry {
             Entry::Header(header) => {
                 self.length = header.begin;
                 self.header = Some(header);
                 self.batches.clear();
                 self.settled = None;
+                self.kept.forget();
                 self.unfinished = None;
             }
             Entry::Batch(batch) => self.push(batch),
@@ -102,7 +112,22 @@ impl Replay {
                 self.last_number = self.last_number.max(number);
                 let stays = self.batches.iter().rfind(|batch| batch.number <= number);
                 self.settled = stays.cloned().or(self.settled.take());
-                self.batches.retain(|batch| batch.number > number);
+                let undecided = std::mem::take(&mut self.undecided);
+                let mut settled = VecDeque::new();
+                std::mem::swap(&mut settled, &mut self.batches);
+                for mut batch in settled {
+                    if batch.number > number {
+                        self.batches.push_back(batch);
+                        continue;
+                    }
+                    batch.parts.retain(|part| {
+                        let is_it = |(of, partition): &(u64, Partition)| {
+                            *of == batch.number && *partition == part.partition
+                        };
+                        !undecided.iter().any(is_it)
+                    });
+                    self.kept.keep(batch.parts);
+                }
             }
             Entry::Cut { number, length } => {
                 self.batches.retain(|batch| batch.number < number);
@@ -126,6 +151,7 @@ impl Replay {
 
     fn push(&mut self, batch: Batch) {
         self.length = batch.bytes.end;
+        batch.parts.iter().for_each(|part| self.kept.come_to(part));
         self.last_number = self.last_number.max(batch.number);
         self.first_read.get_or_insert(batch.number);
         self.batches.push_back(batch);
@@ -134,9 +160,9 @@ impl Replay {
 
     fn forget_old(&mut self) {
         while self.batches.len() > RECENT
-            && self.batches.front().is_some_and(|batch| batch.number <= self.confirmed)
+            && let Some(batch) = self.batches.pop_front_if(|batch| batch.number <= self.confirmed)
         {
-            self.batches.pop_front();
+            self.kept.keep(batch.parts);
         }
     }
 
@@ -151,7 +177,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kafka::group::Partition;
     use crate::sink::journal::{FileId, Part, Segment};
     use crate::sink::ownership::{StoreId, Writer};
 

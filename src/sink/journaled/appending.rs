@@ -77,6 +77,7 @@ impl JournaledFile {
                 known.partition == part.partition && known.offsets.end <= part.offsets.start
             });
             let Some(known) = known else {
+                self.kept.come_to(&part);
                 self.open.push(part);
                 continue;
             };

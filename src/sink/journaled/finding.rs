@@ -51,6 +51,15 @@ pub enum Finding {
         /// Where they stood.
         bytes: Range<u64>,
     },
+    /// The group has gone back behind records that were committed too long ago to be taken out.
+    Forgotten {
+        /// The file.
+        path: PathBuf,
+        /// The partition.
+        partition: Partition,
+        /// The offsets.
+        offsets: Range<i64>,
+    },
     /// Lines of a journal are wrong.
     JournalDamaged {
         /// The journal.
@@ -97,6 +106,7 @@ impl Finding {
     pub fn doubtful_records(&self) -> u64 {
         match self {
             Finding::Missing { records, .. } | Finding::Undecided { records, .. } => *records,
+            Finding::Forgotten { offsets, .. } => offsets.end.abs_diff(offsets.start),
             _ => 0,
         }
     }
@@ -134,6 +144,14 @@ impl fmt::Display for Finding {
                 path.display(),
                 bytes.start,
                 bytes.end
+            ),
+            Finding::Forgotten { path, partition, offsets } => write!(
+                f,
+                "the group has lost commits: offsets {} to {} of {partition} stand in {} and are read again, so \
+                 that they stand twice",
+                offsets.start,
+                offsets.end - 1,
+                path.display()
             ),
             Finding::JournalDamaged { path, at, lines } => write!(
                 f,

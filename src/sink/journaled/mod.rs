@@ -23,7 +23,7 @@ pub use finding::Finding;
 pub use settling::SettleError;
 
 use super::file::{DataFile, FileError, Place};
-use super::journal::{Batch, Entry, FileId, Header, Journal, Part, journal_path};
+use super::journal::{Batch, Entry, FileId, Header, Journal, KeptOffsets, Part, journal_path};
 use super::ownership::Writer;
 use super::settings::Fsync;
 use super::store::flush_folder;
@@ -82,6 +82,8 @@ pub struct JournaledFile {
     header: Vec<u8>,
     /// The last batches since somebody has asked the group.
     recent: VecDeque<Batch>,
+    /// Where those end that were committed and that nobody asks about any more.
+    kept: KeptOffsets,
     confirmed: u64,
     last_number: u64,
     /// A rewrite of the end that is decided and not finished: first batch, place, checksum.
@@ -168,9 +170,9 @@ impl JournaledFile {
             journal.note(&Entry::Confirmed(number));
         }
         while self.recent.len() > RECENT
-            && self.recent.front().is_some_and(|batch| batch.number <= number)
+            && let Some(batch) = self.recent.pop_front_if(|batch| batch.number <= number)
         {
-            self.recent.pop_front();
+            self.kept.keep(batch.parts);
         }
     }
 
@@ -213,6 +215,7 @@ impl JournaledFile {
             last: None,
             header: Vec::new(),
             recent: VecDeque::new(),
+            kept: KeptOffsets::default(),
             confirmed: 0,
             last_number: 0,
             rewriting: None,
@@ -351,6 +354,7 @@ impl JournaledFile {
         // From here on this journal has nothing to say: what comes behind is not to be cut off.
         entries.push(Entry::End(self.data.length()));
         self.recent.clear();
+        self.kept.forget();
         self.open.clear();
         self.confirmed = self.last_number;
         let Some(journal) = &mut self.journal else { return Ok(()) };

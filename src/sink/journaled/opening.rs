@@ -94,6 +94,7 @@ impl JournaledFile {
         }
         self.journal = Some(journal);
         self.recent = replay.batches;
+        self.kept = replay.kept;
         self.confirmed = replay.confirmed;
         self.last_number = replay.last_number;
         self.rewriting = replay.unfinished;

@@ -39,6 +39,7 @@ impl JournaledFile {
         if self.open_bytes() > 0 {
             self.take_back_open()?;
         }
+        self.look_whether_kept_are_forgotten(committed);
         if self.recent.is_empty() {
             return Ok(Vec::new());
         }
@@ -72,9 +73,24 @@ impl JournaledFile {
         entries.push(Entry::Settled(self.last_number));
         self.write_entries(&entries)?;
         self.flush_journal()?;
-        self.recent.clear();
+        for mut batch in self.recent.drain(..) {
+            // What is undecided was told of.
+            batch.parts.retain(|part| {
+                let committed = committed.get(&part.partition).and_then(|known| known.offset);
+                committed.is_some_and(|committed| part.offsets.end <= committed)
+            });
+            self.kept.keep(batch.parts);
+        }
         self.confirmed = self.last_number;
         Ok(judged.rulings)
+    }
+
+    /// Looks whether the group has gone back behind records that nobody judges any more.
+    fn look_whether_kept_are_forgotten(&mut self, committed: &CommittedOffsets) {
+        for (partition, offsets) in self.kept.behind(committed) {
+            let path = self.data.path().to_owned();
+            self.findings.push(Finding::Forgotten { path, partition, offsets });
+        }
     }
 
     /// What is confirmed now stays, whatever the group says later.
@@ -82,6 +98,7 @@ impl JournaledFile {
         let confirmed = self.confirmed;
         if self.recent.front().is_some_and(|batch| batch.number <= confirmed) {
             self.recent.retain(|batch| batch.number > confirmed);
+            self.kept.forget();
             if let Some(journal) = &mut self.journal {
                 journal.note(&Entry::Settled(confirmed));
             }

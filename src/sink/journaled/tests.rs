@@ -481,3 +481,38 @@ fn written_over(scene: &Scene) {
     append(&mut file, &[(0, 2)]);
     assert_eq!(scene.text(), "by hand\nand more\nand more\n0:2\n");
 }
+
+#[test]
+fn commits_that_were_lost_longer_ago_than_is_looked_at_are_told_of() {
+    for is_reopened in [true, false] {
+        let scene = Scene::new();
+        let mut file = scene.open();
+        for number in 1..=RECENT as u64 + 10 {
+            let offset = i64::try_from(number).unwrap();
+            batch(&mut file, number, &[(0, offset), (1, offset)]);
+            file.confirmed(number);
+        }
+        if is_reopened {
+            file.end().unwrap();
+            drop(file);
+            file = scene.open();
+        }
+        assert_eq!(file.take_findings(), []);
+        // Of partition 1 all that was ever committed is there, of partition 0 only a little.
+        file.settle(&committed(&[(0, 5), (1, 1_000)])).unwrap();
+        let forgotten = Finding::Forgotten {
+            path: scene.path.clone(),
+            partition: partition(0),
+            offsets: 5..11,
+        };
+        assert_eq!(file.take_findings(), [forgotten]);
+        // What was looked at again is read again, and nothing is told twice.
+        append(&mut file, &[(0, 5)]);
+        file.close_batch(100).unwrap();
+        file.settle(&committed(&[(0, 6), (1, 1_000)])).unwrap();
+        file.settle(&committed(&[(0, 6), (1, 1_000)])).unwrap();
+        assert_eq!(file.take_findings(), []);
+        file.settle(&committed(&[(0, 6), (1, 20)])).unwrap();
+        assert!(matches!(file.take_findings()[..], [Finding::Forgotten { .. }]));
+    }
+}
