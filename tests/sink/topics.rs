@@ -11,31 +11,15 @@ fn attentive(scene: &Scene<'_>) -> Program {
 #[test]
 fn partitions_that_come_to_a_topic_are_read_from_their_first_record() {
     let scene = Scene::new(Cluster::shared(), "grown", 1);
-    let sinks = ["earliest", "latest"].map(|from| {
-        let scene = Scene {
-            topic: Topic::new(scene.cluster, scene.topic.name().to_owned()),
-            group: format!("{}-{from}", scene.group),
-            folder: tempfile::tempdir().unwrap(),
-            cluster: scene.cluster,
-        };
-        let mut sink = attentive(&scene).args(["--from", from]).start();
-        sink.wait_for_log("Partitions gained: ", LIMIT);
-        (scene, sink)
-    });
+    let mut sink = attentive(&scene).start();
+    sink.wait_for_log("Partitions gained: ", LIMIT);
     scene.cluster.grow_topic(scene.topic.name(), 3);
-    let mut sinks = sinks.map(|(scene, mut sink)| {
-        sink.wait_for_log("[2]", LIMIT);
-        (scene, sink)
-    });
     scene.topic.produce(0..600);
-    for (scene, _) in &mut sinks {
-        scene.wait_for_commit(600);
-    }
-    for (scene, sink) in sinks {
-        stop(sink);
-        assert_eq!(assert_complete(&scene.lines(), 600), 0);
-        scene.assert_all_well();
-    }
+    sink.wait_for_log("[2]", LIMIT);
+    scene.wait_for_commit(600);
+    stop(sink);
+    assert_eq!(assert_complete(&scene.lines(), 600), 0);
+    scene.assert_all_well();
 }
 
 #[test]
