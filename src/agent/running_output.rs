@@ -14,7 +14,7 @@ use super::filter::Filter;
 use super::guard::guarded;
 use super::naming::Naming;
 use super::options::StartupErrorBehavior;
-use crate::metric::Metric;
+use crate::metric::{Metric, free_spare_lists};
 use crate::plugin::settings::format_duration;
 use crate::plugin::{
     AverageTime, ConnectError, Counter, Output, PluginError, PluginLog, Rejection, Statistics,
@@ -285,6 +285,7 @@ impl RunningOutput {
         let n_batches = self.n_waiting().div_ceil(self.flushing.batch_size);
         let result = (0..n_batches).try_for_each(|_| self.write_one(clock));
         self.queue.signal_if_full(&self.queue.buffer());
+        free_spare_lists();
         result
     }
 

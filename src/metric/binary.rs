@@ -15,6 +15,7 @@
 
 use compact_str::CompactString;
 
+use super::parts::Parts;
 use super::{Companion, Field, Metric, Tag, Timestamp, Value, ValueType};
 
 const VERSION: u8 = 1;
@@ -46,13 +47,13 @@ impl Metric {
         out.extend_from_slice(&[VERSION, type_code(self.value_type)]);
         out.extend_from_slice(&self.time.nanos().to_le_bytes());
         push_text(out, &self.name);
-        push_number(out, self.tags.len() as u64);
-        for tag in &self.tags {
+        push_number(out, self.parts.tags.len() as u64);
+        for tag in &self.parts.tags {
             push_text(out, &tag.key);
             push_text(out, &tag.value);
         }
-        push_number(out, self.fields.len() as u64);
-        for field in &self.fields {
+        push_number(out, self.parts.fields.len() as u64);
+        for field in &self.parts.fields {
             push_text(out, &field.key);
             push_value(out, &field.value);
         }
@@ -89,7 +90,8 @@ impl Metric {
         if !reader.rest.is_empty() {
             return Err(BinaryError::Damaged);
         }
-        Ok(Metric { name, time, value_type, companion: Companion::default(), tags, fields })
+        let parts = Parts { tags, fields };
+        Ok(Metric { name, time, value_type, companion: Companion::default(), parts })
     }
 }
 

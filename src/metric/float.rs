@@ -10,8 +10,9 @@ use std::fmt;
 pub fn push_plain_float(out: &mut Vec<u8>, value: f64) {
     /// Whole numbers below this are exact both as float and as integer.
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    if value.abs() < EXACT && value.trunc() == value && (value != 0.0 || value.is_sign_positive()) {
-        out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
+    let whole = value as i64;
+    if value.abs() < EXACT && whole as f64 == value && (whole != 0 || value.is_sign_positive()) {
+        out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
         return;
     }
     if push_short(out, value) {
@@ -33,7 +34,8 @@ pub fn push_plain_float(out: &mut Vec<u8>, value: f64) {
 fn push_short(out: &mut Vec<u8>, value: f64) -> bool {
     const MOST: f64 = 1e15;
     let thousandths = value * 1000.0;
-    if thousandths.trunc() != thousandths
+    let whole = thousandths as i64;
+    if whole as f64 != thousandths
         || thousandths.abs() >= MOST
         || thousandths / 1000.0 != value
         || value == 0.0
@@ -43,7 +45,7 @@ fn push_short(out: &mut Vec<u8>, value: f64) -> bool {
     if value < 0.0 {
         out.push(b'-');
     }
-    let thousandths = thousandths.abs() as u64;
+    let thousandths = whole.unsigned_abs();
     let mut buffer = itoa::Buffer::new();
     out.extend_from_slice(buffer.format(thousandths / 1000).as_bytes());
     let [high, middle, low] = [100, 10, 1].map(|unit| b'0' + (thousandths / unit % 10) as u8);

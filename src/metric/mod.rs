@@ -6,12 +6,14 @@
 mod binary;
 mod companion;
 mod float;
+mod parts;
 mod timestamp;
 mod value;
 
 pub use binary::BinaryError;
 pub use companion::Companion;
 pub use float::{PlainFloat, push_plain_float};
+pub use parts::{free_spare_lists, spare_lists};
 pub use timestamp::{Timestamp, seconds};
 pub use value::Value;
 
@@ -19,6 +21,8 @@ use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 
 use compact_str::CompactString;
+
+use parts::Parts;
 
 /// What kind of quantity the fields of a metric are; outputs such as Prometheus care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -65,8 +69,7 @@ pub struct Metric {
     pub value_type: ValueType,
     /// What goes along with it until it is done with.
     pub companion: Companion,
-    tags: Vec<Tag>,
-    fields: Vec<Field>,
+    parts: Parts,
 }
 
 impl Metric {
@@ -77,8 +80,7 @@ impl Metric {
             time,
             value_type: ValueType::Untyped,
             companion: Companion::default(),
-            tags: Vec::new(),
-            fields: Vec::new(),
+            parts: Parts::default(),
         }
     }
 
@@ -101,15 +103,9 @@ impl Metric {
         if has_double_key(&fields) {
             fields = merge_double_keys(fields);
         }
-        let value_type = ValueType::Untyped;
-        Metric {
-            name: name.into(),
-            time,
-            value_type,
-            companion: Companion::default(),
-            tags,
-            fields,
-        }
+        let (name, parts) = (name.into(), Parts { tags, fields });
+        let (value_type, companion) = (ValueType::Untyped, Companion::default());
+        Metric { name, time, value_type, companion, parts }
     }
 
     /// Sets the value type; for building a metric in one expression.
@@ -139,94 +135,94 @@ impl Metric {
 
     /// The tags, sorted by key, each key once.
     pub fn tags(&self) -> &[Tag] {
-        &self.tags
+        &self.parts.tags
     }
 
     /// The value of a tag.
     pub fn tag(&self, key: &str) -> Option<&str> {
-        self.find_tag(key).ok().map(|at| self.tags[at].value.as_str())
+        self.find_tag(key).ok().map(|at| self.parts.tags[at].value.as_str())
     }
 
     /// Sets a tag, replacing the value it may have had.
     pub fn set_tag(&mut self, key: impl Into<CompactString>, value: impl Into<CompactString>) {
         let (key, value) = (key.into(), value.into());
         match self.find_tag(&key) {
-            Ok(at) => self.tags[at].value = value,
-            Err(at) => self.tags.insert(at, Tag { key, value }),
+            Ok(at) => self.parts.tags[at].value = value,
+            Err(at) => self.parts.tags.insert(at, Tag { key, value }),
         }
     }
 
     /// The tags, by key, for changing their values in place.
     pub fn tag_values_mut(&mut self) -> impl Iterator<Item = (&str, &mut CompactString)> {
-        self.tags.iter_mut().map(|tag| (tag.key.as_str(), &mut tag.value))
+        self.parts.tags.iter_mut().map(|tag| (tag.key.as_str(), &mut tag.value))
     }
 
     /// Removes a tag and returns its value.
     pub fn remove_tag(&mut self, key: &str) -> Option<CompactString> {
-        self.find_tag(key).ok().map(|at| self.tags.remove(at).value)
+        self.find_tag(key).ok().map(|at| self.parts.tags.remove(at).value)
     }
 
     /// Takes away the tag at a place in the list, which must be below its length.
     pub fn remove_tag_at(&mut self, at: usize) -> Tag {
-        self.tags.remove(at)
+        self.parts.tags.remove(at)
     }
 
     /// Keeps only the tags for which `keep` holds.
     pub fn retain_tags(&mut self, keep: impl FnMut(&Tag) -> bool) {
-        self.tags.retain(keep);
+        self.parts.tags.retain(keep);
     }
 
     /// The fields, in the order they were added, each key once.
     pub fn fields(&self) -> &[Field] {
-        &self.fields
+        &self.parts.fields
     }
 
     /// The fields for changing values in place; keys must stay distinct.
     pub fn fields_mut(&mut self) -> &mut [Field] {
-        &mut self.fields
+        &mut self.parts.fields
     }
 
     /// The value of a field.
     pub fn field(&self, key: &str) -> Option<&Value> {
-        self.fields.iter().find(|field| field.key == key).map(|field| &field.value)
+        self.parts.fields.iter().find(|field| field.key == key).map(|field| &field.value)
     }
 
     /// Sets a field, replacing the value it may have had but keeping its place.
     pub fn set_field(&mut self, key: impl Into<CompactString>, value: impl Into<Value>) {
         let key = key.into();
         let value = value.into();
-        match self.fields.iter_mut().find(|field| field.key == key) {
+        match self.parts.fields.iter_mut().find(|field| field.key == key) {
             Some(field) => field.value = value,
-            None => self.fields.push(Field { key, value }),
+            None => self.parts.fields.push(Field { key, value }),
         }
     }
 
     /// Removes a field and returns its value.
     pub fn remove_field(&mut self, key: &str) -> Option<Value> {
-        let at = self.fields.iter().position(|field| field.key == key)?;
-        Some(self.fields.remove(at).value)
+        let at = self.parts.fields.iter().position(|field| field.key == key)?;
+        Some(self.parts.fields.remove(at).value)
     }
 
     /// Takes away the field at a place in the list, which must be below its length.
     pub fn remove_field_at(&mut self, at: usize) -> Field {
-        self.fields.remove(at)
+        self.parts.fields.remove(at)
     }
 
     /// Keeps only the fields for which `keep` holds.
     pub fn retain_fields(&mut self, keep: impl FnMut(&Field) -> bool) {
-        self.fields.retain(keep);
+        self.parts.fields.retain(keep);
     }
 
     // A metric has a handful of tags, so a linear look beats a binary search.
     fn find_tag(&self, key: &str) -> Result<usize, usize> {
-        for (at, tag) in self.tags.iter().enumerate() {
+        for (at, tag) in self.parts.tags.iter().enumerate() {
             match tag.key.as_str().cmp(key) {
                 std::cmp::Ordering::Less => {}
                 std::cmp::Ordering::Equal => return Ok(at),
                 std::cmp::Ordering::Greater => return Err(at),
             }
         }
-        Err(self.tags.len())
+        Err(self.parts.tags.len())
     }
 }
 

@@ -89,10 +89,11 @@ impl Timestamp {
     }
 
     fn to_multiple(self, period: Duration, shift: impl Fn(i128, i128) -> i128) -> Timestamp {
-        let period = i128::try_from(period.as_nanos()).unwrap_or(i128::MAX);
-        if period == 0 {
+        // Every time is a multiple of a nanosecond.
+        if period <= Duration::from_nanos(1) {
             return self;
         }
+        let period = i128::try_from(period.as_nanos()).unwrap_or(i128::MAX);
         let since_year_one = i128::from(self.0) + YEAR_ONE_TO_1970_SECONDS * NANOS_PER_SECOND;
         let rest = since_year_one.rem_euclid(period);
         if rest == 0 {

@@ -59,6 +59,8 @@ impl<'a> Accumulator<'a> {
         self.metrics.push(metric);
         if self.metrics.len() >= HAND_ON_AT {
             self.deliver.deliver(&mut self.metrics);
+            // Whoever has brought so many most likely brings as many again.
+            self.metrics.reserve(HAND_ON_AT);
         }
     }
 

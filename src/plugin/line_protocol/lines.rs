@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::error::{Fault, Reason};
-use super::parts::{FieldValue, MetricParts, Number, Parts};
+use super::number::{self, Number};
+use super::parts::{FieldValue, LastLine, MetricParts, Parts};
 use super::text::{Place, Text};
 use crate::metric::{Metric, Timestamp};
 
@@ -63,8 +64,7 @@ pub struct Lines<'i> {
     plain: Option<&'i str>,
     at: usize,
     unit_nanos: i64,
-    /// How many tags and fields the last metric had: the next one most likely has as many.
-    expected: (usize, usize),
+    last: LastLine,
 }
 
 type Parsed<T> = Result<T, Fault>;
@@ -77,7 +77,7 @@ impl<'i> Lines<'i> {
             None => std::str::from_utf8(input).ok(),
             Some(_) => None,
         };
-        Lines { input, plain, at: 0, unit_nanos, expected: (0, 0) }
+        Lines { input, plain, at: 0, unit_nanos, last: LastLine::default() }
     }
 
     /// The metric of the next line that has one, with the time `now` tells if it has none.
@@ -85,14 +85,14 @@ impl<'i> Lines<'i> {
     /// # Errors
     /// What is wrong with the line; [`Lines::skip_faulty`] goes on after it.
     pub fn next(&mut self, now: impl FnOnce() -> Timestamp) -> Result<Option<Metric>, Fault> {
-        let mut parts = MetricParts::expecting(self.expected);
-        match self.next_parts(&mut parts)? {
-            NextLine::Read(time) => {
-                self.expected = parts.counts();
-                Ok(Some(parts.into_metric(time.unwrap_or_else(now))))
-            }
-            NextLine::None => Ok(None),
-        }
+        let mut last = std::mem::take(&mut self.last);
+        let mut parts = MetricParts::behind(&mut last);
+        let metric = self.next_parts(&mut parts).map(|read| match read {
+            NextLine::Read(time) => Some(parts.into_metric(time.unwrap_or_else(now))),
+            NextLine::None => None,
+        });
+        self.last = last;
+        metric
     }
 
     /// Hands the parts of the next line that has a metric over, as they stand there.
@@ -310,9 +310,8 @@ impl<'i> Lines<'i> {
             return self.fault(Reason::Timestamp);
         }
         // Telegraf lets a time overflow that does not fit once it is in nanoseconds.
-        std::str::from_utf8(&self.input[start..self.at])
+        number::integer(&self.input[start..self.at])
             .ok()
-            .and_then(|text| text.parse::<i64>().ok())
             .and_then(|units| units.checked_mul(self.unit_nanos))
             .map_or_else(|| self.fault(Reason::Range), |nanos| Ok(Timestamp::from_nanos(nanos)))
     }

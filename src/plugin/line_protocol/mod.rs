@@ -9,12 +9,14 @@
 
 mod error;
 mod lines;
+mod number;
 mod parts;
 mod stream;
 mod text;
 
 pub use error::{Fault, ParseError, Reason};
 pub use lines::{Lines, NextLine};
-pub use parts::{FieldValue, Number, Parts};
+pub use number::Number;
+pub use parts::{FieldValue, Parts};
 pub use stream::{first_line, whole_lines};
 pub use text::Text;

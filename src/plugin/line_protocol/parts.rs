@@ -3,8 +3,9 @@
 use compact_str::CompactString;
 
 use super::error::Reason;
+use super::number::Number;
 use super::text::Text;
-use crate::metric::{Field, Metric, Tag, Timestamp, Value};
+use crate::metric::{Field, Metric, Tag, Timestamp, Value, spare_lists};
 
 /// Takes the parts of a line in the order in which they stand there: the name, tags, fields.
 pub trait Parts {
@@ -32,81 +33,71 @@ pub enum FieldValue<'i> {
     Number(Number<'i>),
 }
 
-/// A number as it stands in a line, without the letter behind it that tells its type.
-#[derive(Debug, Clone, Copy)]
-pub enum Number<'i> {
-    /// A number with or without a fraction.
-    Float(&'i [u8]),
-    /// A whole number.
-    Integer(&'i [u8]),
-    /// A whole number without a sign.
-    Unsigned(&'i [u8]),
-}
-
-impl Number<'_> {
-    /// Its value.
-    ///
-    /// # Errors
-    /// If it only looked like a number, or is out of range.
-    pub fn value(&self) -> Result<Value, Reason> {
-        let (Number::Float(text) | Number::Integer(text) | Number::Unsigned(text)) = self;
-        let text = std::str::from_utf8(text).map_err(|_| Reason::Syntax)?;
-        let value = match self {
-            Number::Integer(_) => text.parse().ok().map(Value::Integer),
-            Number::Unsigned(_) => text.parse().ok().map(Value::Unsigned),
-            Number::Float(_) => match text.parse::<f64>() {
-                Ok(value) if value.is_finite() => Some(Value::Float(value)),
-                Ok(_) => None,
-                Err(_) => return Err(Reason::Syntax),
-            },
-        };
-        value.ok_or(Reason::Range)
-    }
+/// The name and the keys of a line: the next one most likely has the same.
+///
+/// To copy a short text that is there already takes far less than to make it.
+#[derive(Default)]
+pub(super) struct LastLine {
+    name: CompactString,
+    /// Tags without values.
+    tags: Vec<Tag>,
+    /// Fields with values of no meaning.
+    fields: Vec<Field>,
 }
 
 /// Makes a metric of a line.
-pub(super) struct MetricParts {
-    expected: (usize, usize),
-    name: CompactString,
+pub(super) struct MetricParts<'l> {
+    last: &'l mut LastLine,
     tags: Vec<Tag>,
     fields: Vec<Field>,
 }
 
-impl MetricParts {
-    /// Expects so many tags and fields.
-    pub(super) fn expecting(expected: (usize, usize)) -> MetricParts {
+impl MetricParts<'_> {
+    /// Begins a line behind another one.
+    pub(super) fn behind(last: &mut LastLine) -> MetricParts<'_> {
         let (tags, fields) = (Vec::new(), Vec::new());
-        MetricParts { expected, name: CompactString::default(), tags, fields }
-    }
-
-    /// How many tags and fields there are.
-    pub(super) fn counts(&self) -> (usize, usize) {
-        (self.tags.len(), self.fields.len())
+        MetricParts { last, tags, fields }
     }
 
     pub(super) fn into_metric(self, time: Timestamp) -> Metric {
-        Metric::from_lists(self.name, time, self.tags, self.fields)
+        Metric::from_lists(self.last.name.clone(), time, self.tags, self.fields)
     }
 }
 
-impl Parts for MetricParts {
+impl Parts for MetricParts<'_> {
     fn name(&mut self, name: Text<'_>) {
-        self.name = name.into();
-        self.tags.reserve_exact(self.expected.0);
-        self.fields.reserve_exact(self.expected.1.max(1));
+        name.write_to(&mut self.last.name);
+        (self.tags, self.fields) = spare_lists();
+        self.tags.reserve_exact(self.last.tags.len());
+        self.fields.reserve_exact(self.last.fields.len().max(1));
     }
 
     fn tag(&mut self, key: Text<'_>, value: Text<'_>) {
-        self.tags.push(Tag { key: key.into(), value: value.into() });
+        let place = self.tags.len();
+        if place == self.last.tags.len() {
+            let (key, value) = (CompactString::default(), CompactString::default());
+            self.last.tags.push(Tag { key, value });
+        }
+        let last = &mut self.last.tags[place];
+        key.write_to(&mut last.key);
+        self.tags.extend_from_slice(std::slice::from_ref(last));
+        value.write_to(&mut self.tags[place].value);
     }
 
     fn field(&mut self, key: Text<'_>, value: FieldValue<'_>) -> Result<(), Reason> {
-        let value = match value {
+        let place = self.fields.len();
+        if place == self.last.fields.len() {
+            let (key, value) = (CompactString::default(), Value::Float(0.0));
+            self.last.fields.push(Field { key, value });
+        }
+        let last = &mut self.last.fields[place];
+        key.write_to(&mut last.key);
+        self.fields.extend_from_slice(std::slice::from_ref(last));
+        self.fields[place].value = match value {
             FieldValue::String(text) => Value::String(text.into()),
             FieldValue::Boolean(value) => Value::Boolean(value),
             FieldValue::Number(number) => number.value()?,
         };
-        self.fields.push(Field { key: key.into(), value });
         Ok(())
     }
 }

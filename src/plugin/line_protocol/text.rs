@@ -63,6 +63,18 @@ impl<'i> Text<'i> {
             Written::Raw(raw, place) => unescape(raw, place),
         }
     }
+
+    /// Makes `known` mean the same; it costs little if it does already.
+    pub(super) fn write_to(&self, known: &mut CompactString) {
+        match self.0 {
+            Written::Plain(text) if known == text => {}
+            Written::Plain(text) => {
+                known.clear();
+                known.push_str(text);
+            }
+            Written::Raw(raw, place) => *known = CompactString::from(unescape(raw, place)),
+        }
+    }
 }
 
 impl From<Text<'_>> for CompactString {

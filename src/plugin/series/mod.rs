@@ -2,7 +2,9 @@
 //! the same tags.
 //!
 //! Looking a known series up allocates nothing: the hash is taken over the metric as it stands,
-//! and names and tags are copied only when a series is seen for the first time.
+//! and names and tags are copied only when a series is seen for the first time. Inputs bring their
+//! series in the same order, round after round, so that each is looked for behind the one that was
+//! found before it, and mostly there is no need of a hash.
 
 mod fields;
 
@@ -23,6 +25,8 @@ pub struct SeriesMap<T, D = ()> {
     places: HashTable<usize>,
     hashing: DefaultHashBuilder,
     entries: Vec<Series<T, D>>,
+    /// The place behind that of the series found last.
+    next: usize,
 }
 
 /// One series and what is known of it.
@@ -44,6 +48,7 @@ impl<T, D> Default for SeriesMap<T, D> {
             places: HashTable::new(),
             hashing: DefaultHashBuilder::default(),
             entries: Vec::new(),
+            next: 0,
         }
     }
 }
@@ -51,7 +56,9 @@ impl<T, D> Default for SeriesMap<T, D> {
 impl<T> SeriesMap<T> {
     /// The value of the metric's series, if it has been seen.
     pub fn get_mut(&mut self, metric: &Metric) -> Option<&mut T> {
-        self.find(metric, &()).ok().map(|place| &mut self.entries[place].value)
+        let place = self.find(metric, &()).ok()?;
+        self.next = place + 1;
+        Some(&mut self.entries[place].value)
     }
 
     /// The value of the metric's series, which is made where it is seen for the first time.
@@ -85,11 +92,16 @@ impl<T, D: Hash + Eq> SeriesMap<T, D> {
                 place
             }
         };
+        self.next = place + 1;
         &mut self.entries[place].value
     }
 
     /// The place of a series, or its hash where it has none.
     fn find(&self, metric: &Metric, distinction: &D) -> Result<usize, u64> {
+        let next = if self.next < self.entries.len() { self.next } else { 0 };
+        if self.entries.get(next).is_some_and(|entry| entry.is_of(metric, distinction)) {
+            return Ok(next);
+        }
         let mut hasher = self.hashing.build_hasher();
         metric.name.hash(&mut hasher);
         for tag in metric.tags() {
@@ -100,10 +112,7 @@ impl<T, D: Hash + Eq> SeriesMap<T, D> {
         let is_it = |place: &usize| {
             let entry = &self.entries[*place];
             // Hashes may be equal by chance, so that only the names tell.
-            entry.hash == hash
-                && entry.name == metric.name
-                && entry.tags == metric.tags()
-                && entry.distinction == *distinction
+            entry.hash == hash && entry.is_of(metric, distinction)
         };
         self.places.find(hash, is_it).copied().ok_or(hash)
     }
@@ -154,6 +163,17 @@ impl<T, D> SeriesMap<T, D> {
         for (place, entry) in entries.iter().enumerate() {
             self.places.insert_unique(entry.hash, place, |place| entries[*place].hash);
         }
+    }
+}
+
+impl<T, D: Eq> Series<T, D> {
+    fn is_of(&self, metric: &Metric, distinction: &D) -> bool {
+        // What tells series apart is mostly the value of a tag.
+        let is_same = |(own, other): (&Tag, &Tag)| own.value == other.value && own.key == other.key;
+        self.tags.len() == metric.tags().len()
+            && self.tags.iter().zip(metric.tags()).all(is_same)
+            && self.name == metric.name
+            && self.distinction == *distinction
     }
 }
 

@@ -59,20 +59,25 @@ impl Build<dyn Parser> for Config {
                 )));
             }
         };
-        Ok(Box::new(Influx { clock: context.system.clock.clone(), unit_nanos }))
+        Ok(Box::new(Influx { unit_nanos, ..Influx::new(context.system.clock.clone()) }))
     }
 }
+
+/// No line with a metric has fewer bytes.
+const SHORTEST_LINE: usize = "m v=1".len();
 
 /// A parser of line protocol.
 pub struct Influx {
     clock: Arc<dyn Clock>,
     unit_nanos: i64,
+    /// How many metrics the last input had: of something long the next part has about as many.
+    last_count: usize,
 }
 
 impl Influx {
     /// Makes a parser of lines with times in nanoseconds, those without one being of now.
     pub fn new(clock: Arc<dyn Clock>) -> Influx {
-        Influx { clock, unit_nanos: 1 }
+        Influx { clock, unit_nanos: 1, last_count: 0 }
     }
 }
 
@@ -80,11 +85,14 @@ impl Parser for Influx {
     fn parse(&mut self, input: &[u8]) -> Result<Vec<Metric>, PluginError> {
         let unit = std::time::Duration::from_nanos(self.unit_nanos.unsigned_abs());
         let mut lines = Lines::new(input, self.unit_nanos);
-        let mut metrics = Vec::new();
+        let mut metrics = Vec::with_capacity(self.last_count.min(input.len() / SHORTEST_LINE));
         loop {
             match lines.next(|| self.clock.now().truncate(unit)) {
                 Ok(Some(metric)) => metrics.push(metric),
-                Ok(None) => return Ok(metrics),
+                Ok(None) => {
+                    self.last_count = metrics.len();
+                    return Ok(metrics);
+                }
                 Err(fault) => return Err(ParseError::new(fault, input).into()),
             }
         }

@@ -12,7 +12,7 @@ use crate::system::fake::FakeClock;
 const NOW: Timestamp = Timestamp::from_nanos(42_123_456_789);
 
 fn parse_in_units(unit_nanos: i64, input: &[u8]) -> Result<Vec<Metric>, String> {
-    let mut parser = Influx { clock: Arc::new(FakeClock::at(NOW)), unit_nanos };
+    let mut parser = Influx { unit_nanos, ..Influx::new(Arc::new(FakeClock::at(NOW))) };
     parser.parse(input).map_err(|error| error.to_string())
 }
 

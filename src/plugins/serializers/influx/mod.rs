@@ -66,53 +66,18 @@ pub enum MetricError {
 pub struct Influx {
     config: Config,
     log: PluginLog,
-    /// Measurement and tags of the metric in work, with the blank behind.
-    head: Vec<u8>,
-    /// Time and line end of the metric in work.
-    tail: Vec<u8>,
 }
 
 impl Influx {
     /// Makes a serializer.
     pub fn new(config: Config) -> Influx {
-        let log = PluginLog::new("serializers.influx");
-        Influx { config, log, head: Vec::new(), tail: Vec::new() }
+        Influx { config, log: PluginLog::new("serializers.influx") }
     }
 
-    fn write_head(&mut self, metric: &Metric) -> Result<(), MetricError> {
-        self.head.clear();
-        if metric.name.is_empty() {
-            return Err(MetricError::InvalidName);
-        }
-        push_name(&mut self.head, &metric.name);
-        for tag in metric.tags() {
-            // Backslashes at the end would escape what follows, and line protocol has no other
-            // form for them; tags that are empty without them have no form either.
-            let key = tag.key.trim_end_matches('\\');
-            let value = tag.value.trim_end_matches('\\');
-            if !key.is_empty() && !value.is_empty() {
-                self.head.push(b',');
-                push_key(&mut self.head, key);
-                self.head.push(b'=');
-                push_key(&mut self.head, value);
-            }
-        }
-        self.head.push(b' ');
-        Ok(())
-    }
-
-    fn write_tail(&mut self, metric: &Metric) {
-        self.tail.clear();
-        if !self.config.influx_omit_timestamp {
-            self.tail.push(b' ');
-            let mut digits = itoa::Buffer::new();
-            self.tail.extend_from_slice(digits.format(metric.time.nanos()).as_bytes());
-        }
-        self.tail.push(b'\n');
-    }
-
-    fn write_fields<'m>(
+    /// Appends the lines of a metric, of which something may be there already where it fails.
+    fn write_lines<'m>(
         &self,
+        metric: &Metric,
         fields: impl Iterator<Item = &'m Field>,
         out: &mut Vec<u8>,
     ) -> Result<(), MetricError> {
@@ -120,40 +85,45 @@ impl Influx {
             0 => usize::MAX,
             limit => limit,
         };
+        let mut digits = itoa::Buffer::new();
+        let tail = Tail(
+            (!self.config.influx_omit_timestamp).then(|| digits.format(metric.time.nanos())),
+        );
         let mut line_start = out.len();
+        push_head(metric, out)?;
+        let head = line_start..out.len();
         let mut fields_in_line = 0;
         for field in fields {
             let before = out.len();
-            match fields_in_line {
-                0 => out.extend_from_slice(&self.head),
-                _ => out.push(b','),
+            if fields_in_line > 0 {
+                out.push(b',');
             }
             let pair = out.len();
             if !self.write_pair(field, out) {
                 out.truncate(before);
                 continue;
             }
-            if out.len() - line_start + self.tail.len() > limit {
+            if out.len() - line_start + tail.len() > limit {
                 if fields_in_line > 0 {
                     // The field that no longer fits begins a line of its own.
                     let moved = out.split_off(pair);
                     out.truncate(before);
-                    out.extend_from_slice(&self.tail);
+                    tail.push_to(out);
                     line_start = out.len();
                     fields_in_line = 0;
-                    out.extend_from_slice(&self.head);
+                    out.extend_from_within(head.clone());
                     out.extend_from_slice(&moved);
                 }
-                if out.len() - line_start + self.tail.len() > limit {
-                    return Err(MetricError::NeedMoreSpace { series: self.series() });
+                if out.len() - line_start + tail.len() > limit {
+                    return Err(MetricError::NeedMoreSpace { series: series(&out[head]) });
                 }
             }
             fields_in_line += 1;
         }
         if fields_in_line == 0 {
-            return Err(MetricError::NoFields { series: self.series() });
+            return Err(MetricError::NoFields { series: series(&out[head]) });
         }
-        out.extend_from_slice(&self.tail);
+        tail.push_to(out);
         Ok(())
     }
 
@@ -204,29 +174,67 @@ impl Influx {
         }
         Ok(())
     }
-
-    fn series(&self) -> Vec<u8> {
-        self.head.strip_suffix(b" ").unwrap_or(&self.head).to_vec()
-    }
 }
 
 impl Serializer for Influx {
     fn serialize(&mut self, metric: &Metric, out: &mut Vec<u8>) -> Result<(), PluginError> {
-        self.write_head(metric)?;
-        self.write_tail(metric);
         let start = out.len();
         let written = if self.config.influx_sort_fields {
             let mut fields: Vec<&Field> = metric.fields().iter().collect();
             fields.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-            self.write_fields(fields.into_iter(), out)
+            self.write_lines(metric, fields.into_iter(), out)
         } else {
-            self.write_fields(metric.fields().iter(), out)
+            self.write_lines(metric, metric.fields().iter(), out)
         };
         if written.is_err() {
             out.truncate(start);
         }
         Ok(written?)
     }
+}
+
+/// What every line of a metric ends with: its time, unless that is left out, and the line end.
+struct Tail<'t>(Option<&'t str>);
+
+impl Tail<'_> {
+    fn len(&self) -> usize {
+        self.0.map_or(0, |time| " ".len() + time.len()) + "\n".len()
+    }
+
+    fn push_to(&self, out: &mut Vec<u8>) {
+        if let Some(time) = self.0 {
+            out.push(b' ');
+            out.extend_from_slice(time.as_bytes());
+        }
+        out.push(b'\n');
+    }
+}
+
+/// Appends what every line of a metric begins with: measurement and tags, and the blank behind.
+fn push_head(metric: &Metric, out: &mut Vec<u8>) -> Result<(), MetricError> {
+    if metric.name.is_empty() {
+        return Err(MetricError::InvalidName);
+    }
+    push_name(out, &metric.name);
+    for tag in metric.tags() {
+        // Backslashes at the end would escape what follows, and line protocol has no other
+        // form for them; tags that are empty without them have no form either.
+        let key = tag.key.trim_end_matches('\\');
+        let value = tag.value.trim_end_matches('\\');
+        if !key.is_empty() && !value.is_empty() {
+            out.push(b',');
+            push_key(out, key);
+            out.push(b'=');
+            push_key(out, value);
+        }
+    }
+    out.push(b' ');
+    Ok(())
+}
+
+/// Measurement and tags, for errors.
+fn series(head: &[u8]) -> Vec<u8> {
+    head.strip_suffix(b" ").unwrap_or(head).to_vec()
 }
 
 fn push_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
