@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::error::{Fault, Reason};
 use super::number::{self, Number};
 use super::parts::{FieldValue, LastLine, MetricParts, Parts};
+use super::plain::plain_length;
 use super::text::{Place, Text};
 use crate::metric::{Metric, Timestamp};
 
@@ -334,6 +335,7 @@ impl<'i> Lines<'i> {
     /// Goes past a text up to the first byte that ends it and has no backslash before it.
     fn skip_text(&mut self, ends: u8, backslash: Backslash, fault: Reason) -> Parsed<()> {
         loop {
+            self.at += plain_length(&self.input[self.at..]);
             while self.peek().is_some_and(|byte| ENDS[usize::from(byte)] & ends == 0) {
                 self.at += 1;
             }
@@ -366,11 +368,10 @@ impl<'i> Lines<'i> {
     }
 
     fn skip_digits(&mut self) -> usize {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        self.at - start
+        let rest = &self.input[self.at..];
+        let count = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        self.at += count;
+        count
     }
 
     fn skip_if(&mut self, any_of: &[u8]) -> bool {

@@ -11,6 +11,7 @@ mod error;
 mod lines;
 mod number;
 mod parts;
+mod plain;
 mod stream;
 mod text;
 
@@ -18,5 +19,6 @@ pub use error::{Fault, ParseError, Reason};
 pub use lines::{Lines, NextLine};
 pub use number::Number;
 pub use parts::{FieldValue, Parts};
+pub use plain::plain_length;
 pub use stream::{first_line, whole_lines};
 pub use text::Text;
