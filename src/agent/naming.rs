@@ -42,7 +42,9 @@ impl Naming {
         if !self.name_prefix.is_empty() {
             metric.name.insert_str(0, &self.name_prefix);
         }
-        metric.name.push_str(&self.name_suffix);
+        if !self.name_suffix.is_empty() {
+            metric.name.push_str(&self.name_suffix);
+        }
     }
 
     /// Adds the plugin's own tags where the metric lacks them.

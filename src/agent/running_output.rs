@@ -77,35 +77,35 @@ struct OutputCounters {
 
 impl OutputQueue {
     /// Adds metrics that the output may keep.
-    pub fn add(&self, metrics: Vec<Metric>) {
+    pub fn add(&self, mut metrics: Vec<Metric>) {
         let n_offered = metrics.len();
-        let added = metrics.into_iter().filter(|metric| self.filter.selects(metric));
-        self.enqueue(added, n_offered);
+        metrics.retain_mut(|metric| self.filter.selects(metric) && self.shape(metric));
+        self.enqueue(metrics, n_offered);
     }
 
     /// Adds copies of those metrics that the filter selects.
     pub fn add_copies(&self, metrics: &[Metric]) {
-        let added = metrics.iter().filter(|metric| self.filter.selects(metric)).cloned();
-        self.enqueue(added, metrics.len());
+        let selected = metrics.iter().filter(|metric| self.filter.selects(metric));
+        let mut copies: Vec<_> = selected.cloned().collect();
+        copies.retain_mut(|metric| self.shape(metric));
+        self.enqueue(copies, metrics.len());
     }
 
-    /// Adds those that the filter has left of the metrics that were offered.
-    fn enqueue(&self, metrics: impl Iterator<Item = Metric>, n_offered: usize) {
-        let mut dropped = 0;
-        let mut added = 0;
+    /// Applies filter and names to a metric that was selected; `false` if nothing is left of it.
+    fn shape(&self, metric: &mut Metric) -> bool {
+        self.filter.modify(metric);
+        self.naming.rename(metric);
+        !metric.fields().is_empty()
+    }
+
+    /// Adds what the filter has left of the metrics that were offered.
+    fn enqueue(&self, metrics: Vec<Metric>, n_offered: usize) {
+        let n_added = metrics.len();
         let mut buffer = self.buffer();
-        for mut metric in metrics {
-            self.filter.modify(&mut metric);
-            if metric.fields().is_empty() {
-                continue;
-            }
-            self.naming.rename(&mut metric);
-            dropped += buffer.add(metric);
-            added += 1;
-        }
+        let dropped = buffer.add_all(metrics);
         buffer.commit();
-        self.counters.metrics_added.add(added);
-        self.counters.metrics_filtered.add(n_offered as u64 - added);
+        self.counters.metrics_added.add(n_added as u64);
+        self.counters.metrics_filtered.add((n_offered - n_added) as u64);
         self.count_drops(dropped);
         self.signal_if_full(&buffer);
         if n_offered >= LONG_GROUP {
@@ -232,7 +232,7 @@ impl RunningOutput {
     /// Takes over metrics that an earlier output of the same name could not write.
     pub fn adopt(&mut self, metrics: Vec<Metric>) {
         let mut buffer = self.queue.buffer();
-        let dropped: usize = metrics.into_iter().map(|metric| buffer.add(metric)).sum();
+        let dropped = buffer.add_all(metrics);
         buffer.commit();
         self.queue.count_drops(dropped);
         self.queue.signal_if_full(&buffer);

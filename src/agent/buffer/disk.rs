@@ -167,8 +167,8 @@ impl DiskBuffer {
             written: done.len().saturating_sub(rejected.len()),
             rejected,
             kept: retry.len(),
-            dropped: 0,
             lost: self.newly_lost(),
+            ..BatchEnd::default()
         }
     }
 

@@ -49,6 +49,15 @@ impl MemoryBuffer {
         usize::from(full)
     }
 
+    /// Adds metrics at the end and returns how many were dropped for them.
+    pub(super) fn add_all(&mut self, metrics: Vec<Metric>) -> usize {
+        if metrics.len() > self.limit - self.waiting.len() {
+            return metrics.into_iter().map(|metric| self.add(metric)).sum();
+        }
+        self.waiting.extend(metrics);
+        0
+    }
+
     /// Takes up to `size` of the oldest metrics out for writing.
     pub(super) fn begin(&mut self, size: usize) -> Vec<Metric> {
         let size = size.min(self.waiting.len());
@@ -61,7 +70,9 @@ impl MemoryBuffer {
         let size = batch.len();
         self.n_out = 0;
         let (kept, rejected) = match result {
-            Ok(()) => return BatchEnd { written: size, ..BatchEnd::default() },
+            Ok(()) => {
+                return BatchEnd { written: size, done_with: batch, ..BatchEnd::default() };
+            }
             Err(WriteError::Retry(_)) => (batch, Vec::new()),
             Err(WriteError::Partial { retry, rejected, .. }) => (pick(batch, &retry), rejected),
         };
@@ -76,7 +87,7 @@ impl MemoryBuffer {
             rejected,
             kept: n_kept - dropped,
             dropped,
-            lost: 0,
+            ..BatchEnd::default()
         }
     }
 
@@ -185,10 +196,9 @@ mod tests {
             for (action, size) in actions {
                 match action {
                     0 => {
-                        for _ in 0..size {
-                            gone += buffer.add(metric(added));
-                            added += 1;
-                        }
+                        let end = added + size as i64;
+                        gone += buffer.add_all((added..end).map(metric).collect());
+                        added = end;
                     }
                     1 => {
                         let batch = buffer.begin(size);

@@ -42,7 +42,7 @@ pub enum Buffer {
     Disk(Box<DiskBuffer>),
 }
 
-/// What became of the metrics of a batch, by count; the first four add up to its size.
+/// What became of the metrics of a batch, by count; those of the first four add up to its size.
 #[derive(Debug, Default)]
 pub struct BatchEnd {
     /// Written.
@@ -55,6 +55,9 @@ pub struct BatchEnd {
     pub dropped: usize,
     /// Lost since the last batch because the disk gave back something else than it got.
     pub lost: usize,
+    /// Metrics of the batch that are needed no more. To free very many takes a while, which is
+    /// better spent when nobody waits for the buffer.
+    pub done_with: Vec<Metric>,
 }
 
 /// What a buffer leaves when its output has ended.
@@ -113,11 +116,11 @@ impl Buffer {
         }
     }
 
-    /// Adds a metric at the end and returns how many were dropped for want of room.
-    pub fn add(&mut self, metric: Metric) -> usize {
+    /// Adds metrics at the end and returns how many were dropped for want of room.
+    pub fn add_all(&mut self, metrics: Vec<Metric>) -> usize {
         match self {
-            Buffer::Memory(memory) => memory.add(metric),
-            Buffer::Disk(disk) => disk.add(metric),
+            Buffer::Memory(memory) => memory.add_all(metrics),
+            Buffer::Disk(disk) => metrics.into_iter().map(|metric| disk.add(metric)).sum(),
         }
     }
 
@@ -145,7 +148,10 @@ impl Buffer {
     pub fn end(&mut self, batch: Vec<Metric>, result: Result<(), WriteError>) -> BatchEnd {
         match self {
             Buffer::Memory(memory) => memory.end(batch, result),
-            Buffer::Disk(disk) => disk.end(batch.len(), result),
+            Buffer::Disk(disk) => {
+                let end = disk.end(batch.len(), result);
+                BatchEnd { done_with: batch, ..end }
+            }
         }
     }
 

@@ -86,9 +86,8 @@ impl Influx {
             limit => limit,
         };
         let mut digits = itoa::Buffer::new();
-        let tail = Tail(
-            (!self.config.influx_omit_timestamp).then(|| digits.format(metric.time.nanos())),
-        );
+        let tail =
+            Tail((!self.config.influx_omit_timestamp).then(|| digits.format(metric.time.nanos())));
         let mut line_start = out.len();
         push_head(metric, out)?;
         let head = line_start..out.len();
