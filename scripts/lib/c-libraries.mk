@@ -1,6 +1,7 @@
 # What each make reads first that builds a C library for cargo: .cargo/config.toml names this file
 # in MAKEFILES. OpenSSL and librdkafka come with makefiles of their own, which know nothing of
-# cargo's profile and optimize in every build; and of their clean build that is a third.
+# cargo's profile and optimize in every build: a third of the time that OpenSSL takes, three
+# quarters of librdkafka's.
 
 # Set by cargo for build scripts only.
 ifdef OPT_LEVEL
