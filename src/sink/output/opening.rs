@@ -32,6 +32,12 @@ impl Output {
         let mut period = self.settings.files.rotation.period_of(now.wall);
         let file = if matches!(lines, Lines::DeadLetters) {
             let path = self.names.folder().join(format!("{}{FILE_SUFFIX}", self.name));
+            self.let_go_of_confirmed();
+            if self.left.iter().any(|left| left.file.is_at(&path)) {
+                // Whoever still has it would cut it where it ended.
+                let source = io::Error::other("what failed to be taken out of it is still in it");
+                return Err(FileError { action: "opening", path, source });
+            }
             self.open_file(&path, b"")?
         } else {
             let values = self.values_of(slot);
