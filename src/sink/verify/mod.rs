@@ -5,13 +5,13 @@
 //! check began, and what they write after that is in flight. Memory is taken by runs of offsets that
 //! follow each other in one file, not by batches or bytes.
 //!
-//! 1. [`survey`]: which journals and data files there are, and which belongs to which.
-//! 2. [`reading`]: every batch that stays by its journal ([`entries`]) is looked at in its data file
-//!    ([`bytes`]), and claims its offsets ([`coverage`]).
-//! 3. [`judging`]: doubles and gaps; with a cluster, against the log's ends, the committed offset and
+//! 1. `survey`: which journals and data files there are, and which belongs to which.
+//! 2. `reading`: every batch that stays by its journal (`entries`) is looked at in its data file
+//!    (`bytes`), and claims its offsets (`coverage`).
+//! 3. `judging`: doubles and gaps; with a cluster, against the log's ends, the committed offset and
 //!    who owned what. Offsets without a record, such as compacted ones and markers of transactions,
 //!    are told apart by reading the topic just there.
-//! 4. [`comparing`]: if it is asked for, every record's bytes.
+//! 4. `comparing`: if it is asked for, every record's bytes.
 
 mod bytes;
 mod comparing;
