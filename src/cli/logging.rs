@@ -246,6 +246,9 @@ impl Backend {
         let LogSettings { level, plugin_levels, format, time_zone, .. } = settings;
         let logger = env_logger::Builder::new()
             .filter_level(LevelFilter::Trace)
+            // What matters of the Kafka client is logged by who uses it, under a plugin's name or a
+            // thread's; the wrapper's own lines name neither.
+            .filter_module("rdkafka", LevelFilter::Off)
             .target(env_logger::Target::Pipe(out))
             .format(move |out, record| match &format {
                 LogFormat::Text => write_text(out, record, &time_zone),

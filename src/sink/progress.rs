@@ -194,7 +194,7 @@ impl ThreadProgress {
                 noted.counters.commits_refused += 1;
                 CommitOutcome::Refused
             }
-            Err(CommitError::Other(_)) => {
+            Err(CommitError::Unanswered(_) | CommitError::Other(_)) => {
                 noted.counters.commits_failed += 1;
                 CommitOutcome::Failed
             }

@@ -50,14 +50,46 @@ fn brokers_may_be_away_for_longer_than_every_time_out() {
     scene.topic.produce(4_000..5_000);
     scene.wait_for_commit(5_000);
     // What a thread has left unconfirmed goes when it is a member again.
-    for thread in ["thread-0", "thread-1"] {
-        sink.wait_for_log_after(seen, &format!("{thread}] Partitions gained"), LIMIT);
-    }
+    wait_for("each record to stand once", LIMIT, || (scene.lines().len() == 5_000).then_some(()));
     let ended = sink.stop(Duration::from_secs(10));
     assert!(ended.status.success(), "{}", ended.stderr);
     let report = scene.verify();
     assert!(report.status.success(), "{}{}", report.stdout, ended.stderr);
     assert_eq!(assert_complete(&scene.lines(), 5_000), 0, "{}", ended.stderr);
+}
+
+#[test]
+fn a_commit_that_is_never_answered_ends_with_a_new_member_and_each_record_once() {
+    let cluster = Cluster::start(1);
+    let scene = Scene::new(&cluster, "unanswered", 2);
+    // The client library itself would wait for a minute.
+    let mut sink = scene
+        .sink()
+        .args(["--threads", "2", "--session-timeout", "2s", "--commit-interval", "2s"])
+        .start();
+    scene.topic.produce(0..1_000);
+    scene.wait_for_commit(1_000);
+    scene.topic.produce(1_000..2_000);
+    wait_for("the records", LIMIT, || (scene.lines().len() == 2_000).then_some(()));
+    cluster.pause_broker(1);
+    for thread in ["thread-0", "thread-1"] {
+        sink.wait_for_log(
+            &format!(
+                "{thread}] Commit given up: the client library has not answered for 6 s; joining the \
+                 group as a new member"
+            ),
+            LIMIT,
+        );
+    }
+    cluster.resume_broker(1);
+    scene.topic.produce(2_000..3_000);
+    scene.wait_for_commit(3_000);
+    wait_for("each record to stand once", LIMIT, || (scene.lines().len() == 3_000).then_some(()));
+    let ended = sink.stop(Duration::from_secs(10));
+    assert!(ended.status.success(), "{}", ended.stderr);
+    let report = scene.verify();
+    assert!(report.status.success(), "{}{}", report.stdout, ended.stderr);
+    assert_eq!(assert_complete(&scene.lines(), 3_000), 0, "{}", ended.stderr);
 }
 
 /// The broker that coordinates a group.

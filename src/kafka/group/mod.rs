@@ -46,6 +46,9 @@ const OFFSETS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the library has to turn back; it asks nobody.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long one look lasts for what an abandoned member is told while it leaves.
+const CLOSING_POLL: Duration = Duration::from_millis(100);
+
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Partition {
@@ -91,6 +94,9 @@ pub enum CommitError {
     /// The group has moved on: other members have the partitions now, or soon will.
     #[error("the group has moved on ({0}); another member reads these records again")]
     MovedOn(String),
+    /// It was given up after this time, and may have been accepted.
+    #[error("the client library has not answered for {} s", .0.as_secs())]
+    Unanswered(Duration),
     /// Anything else, such as a coordinator that does not answer; it may pass.
     #[error("{0}")]
     Other(GroupError),
@@ -352,6 +358,28 @@ impl GroupMember {
     /// How far each partition of this member lags behind, as the library last counted.
     pub fn lags(&self) -> Vec<PartitionLag> {
         self.consumer.as_ref().map(|consumer| consumer.context().lags()).unwrap_or_default()
+    }
+
+    /// Leaves the group without waiting for it; what is under way may still come to an end or not.
+    pub fn abandon(mut self) {
+        drop(self.commits.take());
+        let (Some(consumer), committer) = (self.consumer.take(), self.committer.take()) else {
+            return;
+        };
+        consumer.context().close();
+        drop(self.records.take());
+        let leaving = thread::spawn("leave", move || {
+            // The commit thread holds the consumer too; closing ends the commit that it waits for.
+            if consumer.close_queue().is_ok() {
+                while !consumer.closed() {
+                    let _event = consumer.poll(Timeout::After(CLOSING_POLL));
+                }
+            }
+            drop(committer);
+            drop(consumer);
+        });
+        // Waiting for the thread would be waiting for the cluster.
+        std::mem::forget(leaving);
     }
 
     /// Leaves the group, waiting no longer than `limit`; tells whether that was enough.

@@ -15,13 +15,14 @@ use crate::kafka::group::{Commit, CommitError, Partition};
 pub(super) struct Committing {
     /// The last batch that it covers.
     number: u64,
-    offsets: Vec<Commit>,
+    pub(super) offsets: Vec<Commit>,
+    pub(super) since: Duration,
 }
 
 /// How long to wait for a commit. When the thread is to end, it is never long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Patience {
-    /// Until it has ended, however that may be.
+    /// Until it has ended, however that may be, or is given up.
     UntilAnswered,
     /// This long.
     AtMost(Duration),
@@ -63,9 +64,10 @@ impl Worker {
         self.unflushed_bytes = 0;
         let offsets = self.positions.to_commit();
         if !offsets.is_empty() {
-            self.progress.commit_began(self.clock.elapsed());
+            let since = self.clock.elapsed();
+            self.progress.commit_began(since);
             self.member.commit_with_metadata(&offsets);
-            self.committing = Some(Committing { number, offsets });
+            self.committing = Some(Committing { number, offsets, since });
         }
     }
 
@@ -108,7 +110,7 @@ impl Worker {
     }
 
     pub(super) fn commit_ended(&mut self, result: Result<(), CommitError>) {
-        let Some(Committing { number, offsets }) = self.committing.take() else { return };
+        let Some(Committing { number, offsets, .. }) = self.committing.take() else { return };
         self.progress.commit_ended(&offsets, &result, self.clock.elapsed());
         match result {
             Ok(()) => {
@@ -120,7 +122,7 @@ impl Worker {
                 // A rebalance follows, and says which partitions are still this member's.
                 self.unflushed_since.get_or_insert(self.clock.elapsed());
             }
-            Err(error @ CommitError::Other(_)) => {
+            Err(error @ (CommitError::Unanswered(_) | CommitError::Other(_))) => {
                 self.warn(format_args!("Commit failed: {error}; trying again"));
                 self.unflushed_since.get_or_insert(self.clock.elapsed());
             }
@@ -146,7 +148,10 @@ impl Worker {
     /// Waits for the commit that is under way, or less when the thread is to end.
     pub(super) fn wait_for_answer(&mut self, patience: Patience) -> Answer {
         let (mut deadline, when_stopped) = match patience {
-            Patience::UntilAnswered => (never(), END_COMMIT_LIMIT),
+            Patience::UntilAnswered => {
+                let limit = self.commit_may_take().unwrap_or_default();
+                (self.clock.after(limit), END_COMMIT_LIMIT)
+            }
             Patience::AtMost(limit) => (self.clock.after(limit), limit.min(END_COMMIT_LIMIT)),
         };
         let mut stop = self.stop.clone();

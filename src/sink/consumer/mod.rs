@@ -9,6 +9,7 @@
 
 mod committing;
 mod rebalancing;
+mod replacing;
 mod unread;
 mod wall_clock;
 mod writing;
@@ -86,6 +87,7 @@ impl ConsumerThread {
             output,
             name,
             member,
+            group,
             stop: stop.clone(),
             turn,
             settings,
@@ -105,6 +107,7 @@ impl ConsumerThread {
             reopening: self.reopening,
             home: self.home,
             wall: WallClock::new(),
+            next_asking: Duration::ZERO,
         };
         worker.report_findings();
         let result = worker.work();
@@ -116,6 +119,8 @@ impl ConsumerThread {
 struct Worker {
     name: String,
     member: GroupMember,
+    /// What a member is made of.
+    group: GroupSettings,
     output: Output,
     /// Closes when the thread is to end.
     stop: Receiver<()>,
@@ -145,6 +150,9 @@ struct Worker {
     reopened: u64,
     home: Arc<Home>,
     wall: WallClock,
+    /// When to ask the library again while others join. With its debug lines on, each question makes
+    /// something to poll, so that asking whenever there is something would never end.
+    next_asking: Duration,
 }
 
 /// What a look at the group has come to.
@@ -159,6 +167,7 @@ enum Looked {
 impl Worker {
     fn work(&mut self) -> Result<(), ConsumerError> {
         loop {
+            self.replace_member_if_unanswered()?;
             let looked = self.look()?;
             self.write();
             self.note_commit_result();
@@ -244,7 +253,10 @@ impl Worker {
         let now = self.clock.elapsed();
         let mut wait = IDLE_WAIT;
         if self.turn.are_others_joining(now) {
-            self.member.hasten_heartbeat();
+            if now >= self.next_asking {
+                self.member.hasten_heartbeat();
+                self.next_asking = now + JOINING_WAIT;
+            }
             wait = JOINING_WAIT;
         }
         if self.turn.is_joining(now) {

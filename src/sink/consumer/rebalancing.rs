@@ -75,14 +75,15 @@ impl Worker {
             }
         }
         if self.committing.is_some() {
-            // The sink is to end and the cluster does not answer; the group will miss this member.
+            // The cluster does not answer. Another member takes this one's place, or none if the sink
+            // is to end; the group will miss it.
             return;
         }
         self.accept(rebalance, Attempt::First);
     }
 
     /// Lets go of the batch, which others will read; what stays with this member is read again.
-    fn take_back_batch(&mut self, gone: &[Partition]) {
+    pub(super) fn take_back_batch(&mut self, gone: &[Partition]) {
         self.output.drop_batch();
         let mut again = self.positions.take_back_pending();
         again.retain(|(partition, _)| !gone.contains(partition));
@@ -96,7 +97,7 @@ impl Worker {
     }
 
     /// Forgets partitions, and takes back what was written of them and was never tried to commit.
-    fn let_go(&mut self, gone: &[Partition]) {
+    pub(super) fn let_go(&mut self, gone: &[Partition]) {
         self.assigned.remove(gone);
         if self.unflushed_bytes > 0 {
             if let Err(error) = self.output.take_back_open() {
