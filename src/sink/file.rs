@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, IoSlice, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use super::journal::FileId;
 use crate::metric::Timestamp;
@@ -89,7 +89,7 @@ impl DataFile {
     /// What the file is, whatever it is called; none if it is a device or a pipe.
     pub fn id(&self) -> Option<FileId> {
         let metadata = self.file.metadata().ok().filter(fs::Metadata::is_file)?;
-        Some(FileId { device: metadata.dev(), inode: metadata.ino() })
+        Some(FileId::of(&metadata))
     }
 
     /// When the file was last written to, by the clock of its file system.
@@ -97,11 +97,6 @@ impl DataFile {
         let modified = self.file.metadata().ok()?.modified().ok()?;
         let since = modified.duration_since(UNIX_EPOCH).ok()?;
         i64::try_from(since.as_nanos()).ok().map(Timestamp::from_nanos)
-    }
-
-    /// When the file was made, by the clock of its file system, if that keeps it.
-    pub fn born(&self) -> Option<SystemTime> {
-        self.file.metadata().ok()?.created().ok()
     }
 
     /// The file's path.
@@ -211,7 +206,7 @@ impl DataFile {
         if file.nlink() == 0 {
             return Place::Removed;
         }
-        let is_this = |other: fs::Metadata| (other.dev(), other.ino()) == (file.dev(), file.ino());
+        let is_this = |other: fs::Metadata| FileId::of(&other) == FileId::of(&file);
         if fs::metadata(&self.path).is_ok_and(is_this) { Place::Here } else { Place::Moved }
     }
 

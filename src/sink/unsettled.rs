@@ -1,16 +1,14 @@
 //! Files that threads of a sink left behind with an end that is not settled: renamed ones, and those
 //! of threads that there are no more.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use hashbrown::{HashMap, HashSet};
 
 use super::file::FileError;
 use super::files::names::is_marked_open;
-use super::journal::{Entry, Header, Journal, Replay, journal_path};
-use super::journaled::{JournaledFile, is_younger};
+use super::journal::{Entry, FileId, Header, Journal, Replay, journal_path};
+use super::journaled::JournaledFile;
 use super::ownership::StoreId;
 use super::settings::Settings;
 use super::store::{files_by_inode, journals};
@@ -41,8 +39,7 @@ pub(super) fn find(
         let Some((journal, replay)) = Journal::open(&path).map_err(failed)? else { continue };
         let header = replay.header.as_ref();
         let own = data_path(&path).filter(|own| {
-            header.is_some_and(|header| inode_of(own) == Some(header.file.inode))
-                && !is_younger(born(own), journal.born())
+            header.is_some_and(|header| FileId::at(own).is_some_and(|id| id.is_still(&header.file)))
         });
         data.described.extend(own.as_deref().and_then(inode_of));
         opened.push((journal, replay, own));
@@ -51,7 +48,7 @@ pub(super) fn find(
     for (journal, replay, own) in opened {
         let found = match (own, replay.header.as_ref()) {
             (Some(own), _) => Found::At(own),
-            (None, Some(header)) => data.of(header, &journal),
+            (None, Some(header)) => data.of(header),
             (None, None) => Found::Nowhere,
         };
         if let Some(file) = open(found, store, journal, replay, settings)? {
@@ -76,12 +73,15 @@ impl DataFiles {
     }
 
     /// The file of a journal that does not stand beside it.
-    fn of(&self, header: &Header, journal: &Journal) -> Found {
+    fn of(&self, header: &Header) -> Found {
         let inode = header.file.inode;
         match self.by_inode.get(&inode) {
             Some(_) if self.described.contains(&inode) => Found::Superseded,
-            Some(path) if is_younger(born(path), journal.born()) => Found::Superseded,
-            Some(path) => Found::At(path.clone()),
+            Some(path) => match FileId::at(path) {
+                Some(id) if id.is_still(&header.file) => Found::At(path.clone()),
+                Some(_) => Found::Superseded,
+                None => Found::Nowhere,
+            },
             None => Found::Nowhere,
         }
     }
@@ -97,11 +97,7 @@ enum Found {
 }
 
 fn inode_of(path: &Path) -> Option<u64> {
-    std::fs::metadata(path).ok().map(|metadata| metadata.ino())
-}
-
-fn born(path: &Path) -> Option<SystemTime> {
-    std::fs::metadata(path).ok()?.created().ok()
+    FileId::at(path).map(|id| id.inode)
 }
 
 /// The file that a journal stands beside, by its name.

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 use std::ops::Range;
 use std::str::{FromStr, Split};
 
+use super::file_id::FileId;
 use crate::kafka::group::Partition;
 use crate::sink::ownership::{NotUnderstood, Writer};
 
@@ -63,15 +64,6 @@ pub struct Header {
     pub file: FileId,
     /// How long the file was before.
     pub begin: u64,
-}
-
-/// What a file is, whatever it is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FileId {
-    /// The number of the device.
-    pub device: u64,
-    /// The number of the file on it.
-    pub inode: u64,
 }
 
 /// What one commit covers, in one file.
@@ -161,8 +153,8 @@ impl Entry {
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Entry::Header(Header { writer, file: FileId { device, inode }, begin }) => {
-                write!(f, "{MARK} writer {writer} file {device}:{inode} begin {begin}")
+            Entry::Header(Header { writer, file, begin }) => {
+                write!(f, "{MARK} writer {writer} file {file} begin {begin}")
             }
             Entry::Batch(batch) => write!(f, "batch {batch}"),
             Entry::Confirmed(number) => write!(f, "confirmed {number}"),
@@ -224,8 +216,7 @@ impl<'t> Words<'t> {
         self.expect("writer")?;
         let writer = self.word()?.parse()?;
         self.expect("file")?;
-        let (device, inode) = self.word()?.split_once(':').ok_or(NotUnderstood)?;
-        let file = FileId { device: decimal(device)?, inode: decimal(inode)? };
+        let file = self.word()?.parse().map_err(|_| NotUnderstood)?;
         self.expect("begin")?;
         Ok(Header { writer, file, begin: self.number()? })
     }
@@ -289,7 +280,11 @@ mod tests {
 
     fn entries() -> Vec<(Entry, &'static str)> {
         let writer = Writer { store: StoreId::new(0x5f3a_9c01_d2e4), thread: 0 };
-        let header = Header { writer, file: FileId { device: 2049, inode: 1312 }, begin: 70 };
+        let header = Header {
+            writer,
+            file: FileId { device: 2049, inode: 1312, born_ns: Some(1_592_553_600_000_000_000) },
+            begin: 70,
+        };
         let my_topic = part("my-topic", 3, 100..150, &[(1000, 600), (1700, 300)]);
         let other = part("other", 0, 7..9, &[(1600, 100)]);
         let partition = other.partition.clone();
@@ -302,7 +297,7 @@ mod tests {
         vec![
             (
                 Entry::Header(header),
-                "metric-sink-journal/1 writer 5f3a9c01d2e4.0 file 2049:1312 begin 70",
+                "metric-sink-journal/1 writer 5f3a9c01d2e4.0 file 2049:1312@1592553600000000000 begin 70",
             ),
             (
                 Entry::Batch(batch.clone()),

@@ -4,7 +4,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use hashbrown::HashMap;
 
@@ -161,11 +160,6 @@ impl Journal {
         Ok(())
     }
 
-    /// When the file was made, by the clock of its file system, if that keeps it.
-    pub fn born(&self) -> Option<SystemTime> {
-        self.file.metadata().ok()?.created().ok()
-    }
-
     /// Whether entries wait that were only noted.
     pub fn has_notes(&self) -> bool {
         !self.waiting.is_empty()
@@ -318,7 +312,7 @@ mod tests {
 
     fn header() -> Header {
         let writer = Writer { store: StoreId::new(1), thread: 0 };
-        Header { writer, file: FileId { device: 1, inode: 2 }, begin: 0 }
+        Header { writer, file: FileId { device: 1, inode: 2, born_ns: None }, begin: 0 }
     }
 
     fn batch(number: u64) -> Entry {

@@ -5,7 +5,7 @@
 //! text before ` #`):
 //!
 //! ```text
-//! metric-sink-journal/1 writer 5f3a9c01d2e4.0 file 2049:1312 begin 0 #8a3c11f0
+//! metric-sink-journal/1 writer 5f3a9c01d2e4.0 file 2049:1312@1592553600000000000 begin 0 #8a3c11f0
 //! batch 17 0..1000 9a0b1c2d my-topic:3 100..150 50 0+600,700+300 other:0 7..9 2 600+100 #…
 //! confirmed 17 #…
 //! settled 17 #…
@@ -17,8 +17,9 @@
 //! end 1300 #…
 //! ```
 //!
-//! * A header names the format, the writer, the data file's device and inode, and how long the file
-//!   was before: what stands there is not ours to judge. A later header begins anew.
+//! * A header names the format, the writer, the data file by its device, its inode and the time at
+//!   which it was made, and how long the file was before: what stands there is not ours to judge. A
+//!   later header begins anew.
 //! * A batch is what one commit covers: its number, which rises over all files of a writer; where
 //!   its bytes stand; their CRC-32C; and for each partition its topic and number, the first offset
 //!   and the one after the last, how many records, and where they stand as `start+length`. A
@@ -35,11 +36,13 @@
 
 mod entry;
 mod file;
+mod file_id;
 mod kept;
 mod replay;
 
-pub use entry::{Batch, Entry, FileId, Header, Part, Segment};
+pub use entry::{Batch, Entry, Header, Part, Segment};
 pub use file::{Journal, first_and_last_offset, has_ended, journal_path, last_offsets};
+pub use file_id::FileId;
 pub use kept::KeptOffsets;
 pub(in crate::sink) use replay::RECENT;
 pub use replay::{Damage, Replay, replay};

@@ -182,7 +182,7 @@ mod tests {
 
     fn header(begin: u64) -> Entry {
         let writer = Writer { store: StoreId::new(1), thread: 0 };
-        Entry::Header(Header { writer, file: FileId { device: 1, inode: 2 }, begin })
+        Entry::Header(Header { writer, file: FileId { device: 1, inode: 2, born_ns: None }, begin })
     }
 
     fn batch(number: u64, bytes: Range<u64>) -> Batch {

@@ -15,9 +15,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, IoSlice};
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::SystemTime;
 
 pub use finding::Finding;
 pub use settling::SettleError;
@@ -274,8 +272,7 @@ impl JournaledFile {
     /// Whether this is the file that is found at a path.
     pub fn is_at(&self, path: &Path) -> bool {
         let id = self.data.id();
-        fs::metadata(path)
-            .is_ok_and(|found| id == Some(FileId { device: found.dev(), inode: found.ino() }))
+        fs::metadata(path).is_ok_and(|found| id == Some(FileId::of(&found)))
     }
 
     /// The journal's path, if there is one.
@@ -400,21 +397,11 @@ impl JournaledFile {
         Ok(())
     }
 
-    /// Whether a journal is about this file. The number of a device may be another one after the
-    /// machine has been started again, that of a file in its folder stays; but it is given to a new
-    /// file once this one was removed, and then the file is younger than the journal.
-    fn is_described_by(&self, header: &Header, journal: &Journal) -> bool {
+    /// Whether a journal is about this file.
+    fn is_described_by(&self, header: &Header) -> bool {
         let id = self.data.id();
-        id.is_some_and(|FileId { inode, .. }| inode == header.file.inode)
-            && header.writer == self.writer
-            && !is_younger(self.data.born(), journal.born())
+        id.is_some_and(|id| id.is_still(&header.file)) && header.writer == self.writer
     }
-}
-
-/// Whether a file was made after the journal: then it is another than the one that the journal
-/// describes, which there was before. Where the file system keeps no such times, nobody knows.
-pub(in crate::sink) fn is_younger(file: Option<SystemTime>, journal: Option<SystemTime>) -> bool {
-    matches!((file, journal), (Some(file), Some(journal)) if file > journal)
 }
 
 fn journal_failed(action: &'static str, journal: &Journal, source: io::Error) -> FileError {

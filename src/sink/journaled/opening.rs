@@ -41,8 +41,7 @@ impl JournaledFile {
             None => file.begin_without_journal()?,
             Some((journal, replay)) => {
                 let header = replay.header.as_ref();
-                let describes_this =
-                    header.is_some_and(|header| file.is_described_by(header, &journal));
+                let describes_this = header.is_some_and(|header| file.is_described_by(header));
                 if describes_this {
                     file.follow(journal, replay)?;
                 } else {

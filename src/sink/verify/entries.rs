@@ -211,7 +211,11 @@ mod tests {
 
     fn header() -> Entry {
         let writer = Writer { store: StoreId::new(1), thread: 0 };
-        Entry::Header(Header { writer, file: FileId { device: 1, inode: 2 }, begin: 0 })
+        Entry::Header(Header {
+            writer,
+            file: FileId { device: 1, inode: 2, born_ns: None },
+            begin: 0,
+        })
     }
 
     fn batch(number: u64, bytes: Range<u64>) -> Batch {

@@ -6,14 +6,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use super::bytes::holds;
 use super::contents::{Contents, open, unpacked_name};
 use super::entries::Batches;
-use crate::sink::journal::{Batch, Header};
+use crate::sink::journal::{Batch, FileId, Header};
 use crate::sink::status::SOCKET_FILE;
 use crate::sink::store::{STORE_FILE, journals};
 
@@ -59,7 +58,7 @@ pub(super) struct JournalFile {
 pub(super) struct DataFile {
     pub(super) path: PathBuf,
     pub(super) folder: usize,
-    inode: u64,
+    id: FileId,
 }
 
 /// Everything in the folders.
@@ -101,8 +100,8 @@ impl Survey {
             // A file that goes away in between is none of them.
             let Ok(metadata) = fs::metadata(entry.path()) else { continue };
             if metadata.is_file() && !is_hidden {
-                let inode = metadata.ino();
-                self.data.push(DataFile { path: entry.path(), folder, inode });
+                let id = FileId::of(&metadata);
+                self.data.push(DataFile { path: entry.path(), folder, id });
             }
         }
         Ok(())
@@ -149,7 +148,7 @@ impl Survey {
         let numbered = |same_folder: bool| {
             let all = self.data.iter().enumerate();
             let found = all.filter(move |(_, data)| {
-                data.inode == header.file.inode && (data.folder == *folder) == same_folder
+                data.id.is_still(&header.file) && (data.folder == *folder) == same_folder
             });
             found.map(|(at, _)| at)
         };

@@ -1,19 +1,30 @@
 //! Files that somebody has put in the place of others, or written over.
 
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
 
 use super::*;
 
-/// Makes files at this path until one is younger than another file; the clocks of file systems are
-/// coarse.
-fn make_younger_than(path: &std::path::Path, other: &std::path::Path, content: &str) {
-    let born = |path: &std::path::Path| fs::metadata(path).unwrap().created().unwrap();
-    while {
-        let _ = fs::remove_file(path);
+/// Writes a file anew, as another one that was made later; the clocks of file systems are coarse.
+fn make_anew(path: &std::path::Path, content: &[u8]) -> FileId {
+    let before = FileId::at(path).unwrap();
+    loop {
+        fs::remove_file(path).unwrap();
         fs::write(path, content).unwrap();
-        born(path) <= born(other)
-    } {}
+        let now = FileId::at(path).unwrap();
+        if now.born_ns > before.born_ns {
+            return now;
+        }
+    }
+}
+
+/// Has the journal say that it is about this file.
+fn say_about(scene: &Scene, file: FileId) {
+    let text = fs::read_to_string(scene.journal()).unwrap();
+    let line = text.lines().next().unwrap();
+    let begin = line.split(' ').nth(6).unwrap().parse().unwrap();
+    let mut header = String::new();
+    Entry::Header(Header { writer: writer(0), file, begin }).encode(&mut header);
+    fs::write(scene.journal(), text.replace(&format!("{line}\n"), &header)).unwrap();
 }
 
 #[test]
@@ -24,24 +35,30 @@ fn a_file_that_got_the_number_of_a_removed_one_is_not_cut_by_its_journal() {
     file.confirmed(1);
     batch(&mut file, 2, &[(0, 1)]);
     drop(file);
+    let before = FileId::at(&scene.path).unwrap();
     // Somebody has put another file in its place, and the file system has given it the same number.
-    make_younger_than(&scene.path, &scene.journal(), "of somebody else\nand no end of it\n");
-    let text = fs::read_to_string(scene.journal()).unwrap();
-    let inode = fs::metadata(&scene.path).unwrap().ino();
-    let line = text.lines().next().unwrap();
-    let words: Vec<_> = line.split(' ').collect();
-    let header = Entry::Header(Header {
-        writer: writer(0),
-        file: FileId { device: 0, inode },
-        begin: words[6].parse().unwrap(),
-    });
-    let mut new = String::new();
-    header.encode(&mut new);
-    // The journal stays the file that it was.
-    fs::write(scene.journal(), text.replace(&format!("{line}\n"), &new)).unwrap();
+    let now = make_anew(&scene.path, b"of somebody else\nand no end of it\n");
+    say_about(&scene, FileId { inode: now.inode, ..before });
     let mut file = scene.open();
     assert_eq!(scene.text(), "of somebody else\nand no end of it\n");
     assert!(matches!(file.take_findings()[..], [Finding::Replaced { .. }]));
+}
+
+#[test]
+fn a_journal_is_believed_although_its_file_seems_younger_because_the_clock_was_set_back() {
+    let scene = Scene::new();
+    let mut file = scene.open();
+    batch(&mut file, 1, &[(0, 0)]);
+    file.confirmed(1);
+    batch(&mut file, 2, &[(0, 1)]);
+    drop(file);
+    let content = fs::read(&scene.path).unwrap();
+    let younger = make_anew(&scene.path, &content);
+    say_about(&scene, younger);
+    let mut file = scene.open();
+    file.settle(&committed(&[(0, 1)])).unwrap();
+    assert_eq!(scene.text(), "0:0\n");
+    assert!(file.take_findings().is_empty());
 }
 
 #[test]
