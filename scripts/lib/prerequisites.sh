@@ -98,9 +98,20 @@ spare_bookkeeping() {
         export CARGO_INCREMENTAL=0
 }
 
-# What the Kafka client library and the TLS library in it are built with: a C and a C++ compiler,
-# make, and Perl with the modules that OpenSSL's Configure loads.
+# Compiling OpenSSL is two fifths of a first build. Where the system has one, with its headers, what
+# is built for this machine links to that; what is built for others has its own, see scripts/package.
+# Sets OPENSSL_NO_VENDOR to 1 or 0, which openssl-sys reads, unless it is set.
+take_host_openssl() {
+    local found=0
+    ! pkg-config --exists 'openssl >= 3.0' 2>/dev/null || found=1
+    export OPENSSL_NO_VENDOR=${OPENSSL_NO_VENDOR:-$found}
+}
+
+# What the Kafka client library and the TLS library in it are built with: a C and a C++ compiler and
+# make. Without the headers of an OpenSSL on this machine it is compiled as well, for which Perl has
+# to be there, with the modules that OpenSSL's Configure loads.
 need_c_toolchain() {
+    take_host_openssl
     local missing=() apt='' dnf='' module
     if ! have cc || ! echo 'int main(void){return 0;}' | cc -x c -o /dev/null - 2>/dev/null; then
         missing+=("a C compiler") apt+=" gcc libc6-dev" dnf+=" gcc glibc-devel"
@@ -111,7 +122,9 @@ need_c_toolchain() {
     if ! have make; then
         missing+=("make") apt+=" make" dnf+=" make"
     fi
-    if ! have perl; then
+    if [ "$OPENSSL_NO_VENDOR" = 1 ]; then
+        :
+    elif ! have perl; then
         missing+=("perl") apt+=" perl"
         dnf+=" perl-interpreter perl-FindBin perl-IPC-Cmd perl-File-Compare perl-File-Copy perl-Time-Piece"
     else
