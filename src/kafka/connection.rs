@@ -37,6 +37,20 @@ pub struct Tls {
     pub key_password: Option<Secret>,
     /// Whether the brokers have to prove who they are.
     pub verification: Verification,
+    /// What to offer to brokers that do not speak TLS 1.3.
+    pub older: OlderTls,
+}
+
+/// What is offered below TLS 1.3, of which the suites cannot be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum OlderTls {
+    /// TLS 1.2 with the suites that OpenSSL takes for good.
+    #[default]
+    Usual,
+    /// TLS 1.2 with these suites, as OpenSSL lists them.
+    Suites(String),
+    /// Nothing.
+    Refused,
 }
 
 /// Whether the brokers' certificates and names are verified.
@@ -201,6 +215,17 @@ impl Tls {
         if let Some(password) = &self.key_password {
             config.set("ssl.key.password", password.expose());
         }
+        match &self.older {
+            OlderTls::Usual => {}
+            OlderTls::Suites(list) => {
+                config.set("ssl.cipher.suites", list);
+            }
+            OlderTls::Refused => {
+                // The library cannot be told a version. Without a key that was agreed on before,
+                // OpenSSL does not offer this suite, and so none below TLS 1.3.
+                config.set("ssl.cipher.suites", "PSK-AES128-GCM-SHA256");
+            }
+        }
         match self.verification {
             Verification::Full => {
                 config.set("ssl.endpoint.identification.algorithm", "https");
@@ -270,7 +295,10 @@ mod tests {
             Sasl::ScramSha512(credentials()),
             Sasl::OAuthBearer(Secret::new("hush")),
         ];
-        for tls in [None, Some(verified), Some(unverified)] {
+        let only_newest = Tls { older: OlderTls::Refused, ..Tls::default() };
+        let suites = OlderTls::Suites("ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=1".into());
+        let with_suites = Tls { older: suites, ..Tls::default() };
+        for tls in [None, Some(verified), Some(unverified), Some(only_newest), Some(with_suites)] {
             for sasl in mechanisms.clone().map(Some).into_iter().chain([None]) {
                 let mut connection = Connection::plain(vec!["a:1".into(), "b:2".into()], "test");
                 connection.tls = tls.clone();

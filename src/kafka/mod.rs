@@ -21,7 +21,7 @@ mod record;
 
 pub use admin::{Admin, AdminError, Creation, Topic};
 pub use connection::{
-    Connection, Credentials, PropertyError, Sasl, Tls, TlsFileError, Verification,
+    Connection, Credentials, OlderTls, PropertyError, Sasl, Tls, TlsFileError, Verification,
 };
 pub use embedded::{EmbeddedCluster, EmbeddedError};
 pub use lag::PartitionLag;

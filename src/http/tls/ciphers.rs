@@ -43,7 +43,10 @@ const INSECURE: [Names; 12] = [
 ];
 
 /// The list that OpenSSL is given for suites named Go's way, and for the lowest version.
-pub(super) fn list(suites: &[String], lowest: TlsVersion) -> Result<String, TlsSettingsError> {
+///
+/// # Errors
+/// If there is no suite of a name.
+pub fn list(suites: &[String], lowest: TlsVersion) -> Result<String, TlsSettingsError> {
     let mut chosen: Vec<&str> = Vec::new();
     for suite in suites {
         match suite.as_str() {

@@ -9,6 +9,7 @@ mod files;
 mod server;
 mod versions;
 
+pub use ciphers::list as cipher_list;
 pub use client::{ClientTls, ClientTlsSettings, Renegotiation, Verification};
 pub use files::{KeyPair, TlsFileError};
 pub use server::{ServerTls, ServerTlsSettings};

@@ -4,7 +4,8 @@
 //! Telegraf's common options for TLS and for Kafka's SASL.
 
 use super::config::Config;
-use crate::kafka::{Credentials, Sasl, Tls, Verification};
+use crate::http::tls::{TlsVersion, cipher_list};
+use crate::kafka::{Credentials, OlderTls, Sasl, Tls, Verification};
 use crate::plugin::settings::SecretOption;
 use crate::plugin::{BuildError, PluginLog};
 use crate::system::Secret;
@@ -37,6 +38,7 @@ impl Config {
                 true => Verification::None,
                 false => Verification::Full,
             },
+            older: self.older_tls()?,
         }))
     }
 
@@ -48,24 +50,25 @@ impl Config {
                  under which the broker is addressed",
             ));
         }
-        if !self.tls_cipher_suites.is_empty() {
-            return Err(BuildError::invalid("tls_cipher_suites is not supported"));
-        }
-        match self.tls_min_version.as_str() {
-            // OpenSSL's own lower bound is 1.2.
-            "" | "TLS10" | "TLS11" | "TLS12" => {}
-            other => {
-                return Err(BuildError::invalid(format!(
-                    "tls_min_version can be \"TLS12\" at most; found {other:?}"
-                )));
-            }
-        }
         match self.tls_renegotiation_method.as_str() {
             "" | "never" => Ok(()),
             other => Err(BuildError::invalid(format!(
                 "tls_renegotiation_method can only be \"never\"; found {other:?}"
             ))),
         }
+    }
+
+    /// What may be spoken with brokers that know no TLS 1.3. OpenSSL's own lower bound is 1.2.
+    fn older_tls(&self) -> Result<OlderTls, BuildError> {
+        let lowest = TlsVersion::parse(&self.tls_min_version).map_err(BuildError::invalid)?;
+        if lowest == Some(TlsVersion::Tls13) {
+            return Ok(OlderTls::Refused);
+        }
+        if self.tls_cipher_suites.is_empty() {
+            return Ok(OlderTls::Usual);
+        }
+        let list = cipher_list(&self.tls_cipher_suites, TlsVersion::Tls12);
+        Ok(OlderTls::Suites(list.map_err(BuildError::invalid)?))
     }
 
     /// Authentication, if there is a name or a mechanism; `secret` looks up what options refer to.
@@ -159,8 +162,8 @@ mod tests {
     fn what_the_library_cannot_do_is_refused() {
         let cases: [(Change, &str); 4] = [
             (|c| c.tls_server_name = "kafka".into(), "tls_server_name"),
-            (|c| c.tls_cipher_suites = vec!["X".into()], "tls_cipher_suites"),
-            (|c| c.tls_min_version = "TLS13".into(), "tls_min_version"),
+            (|c| c.tls_cipher_suites = vec!["X".into()], "\"X\" unsupported cipher"),
+            (|c| c.tls_min_version = "TLS14".into(), "could not parse tls version \"TLS14\""),
             (|c| c.tls_renegotiation_method = "once".into(), "tls_renegotiation_method"),
         ];
         for (change, option) in cases {
@@ -168,6 +171,26 @@ mod tests {
             config.enable_tls = Some(true);
             let error = config.tls(&PluginLog::new("outputs.kafka")).unwrap_err().to_string();
             assert!(error.contains(option), "{error}");
+        }
+    }
+
+    #[test]
+    fn versions_and_suites_below_the_newest_can_be_chosen() {
+        let suites = "ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=1";
+        let cases: [(Change, OlderTls); 4] = [
+            (|c| c.tls_min_version = "TLS12".into(), OlderTls::Usual),
+            (|c| c.tls_min_version = "TLS10".into(), OlderTls::Usual),
+            (|c| c.tls_min_version = "TLS13".into(), OlderTls::Refused),
+            (
+                |c| c.tls_cipher_suites = vec!["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256".into()],
+                OlderTls::Suites(suites.into()),
+            ),
+        ];
+        for (change, older) in cases {
+            let mut config = config(change);
+            config.enable_tls = Some(true);
+            let made = config.tls(&PluginLog::new("outputs.kafka")).unwrap().unwrap();
+            assert_eq!(made.older, older);
         }
     }
 
