@@ -4,11 +4,16 @@
 //! line on, and only what may still be cut is kept in memory.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead, Read};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
+use std::path::Path;
 
+use hashbrown::HashMap;
+
+use super::entry::{Batch, Entry, Header};
+use super::replay::RECENT;
 use crate::kafka::group::Partition;
-use crate::sink::journal::{Batch, Entry, Header, RECENT};
 
 /// How long a line may be; one that is longer is damage. A batch of thousands of partitions has some
 /// hundred KiB.
@@ -16,7 +21,7 @@ const MOST_LINE_BYTES: u64 = 64 << 20;
 
 /// What the journal says about a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Standing {
+pub(in crate::sink) enum Standing {
     /// Its commit was accepted, or somebody has asked the group.
     Confirmed,
     /// Nobody knows yet.
@@ -25,17 +30,19 @@ pub(super) enum Standing {
 
 /// A batch that nobody knew whether to keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Undecided {
-    pub(super) partition: Partition,
-    pub(super) offsets: Range<i64>,
+pub(in crate::sink) struct Undecided {
+    pub(in crate::sink) partition: Partition,
+    pub(in crate::sink) offsets: Range<i64>,
 }
 
 /// The batches of a journal in their order, without those that were cut.
-pub(super) struct Batches<R> {
+pub(in crate::sink) struct Batches<R> {
     lines: io::Take<R>,
     line: Vec<u8>,
     at: u64,
     is_over: bool,
+    /// A header was read, and batches before it may not have come yet.
+    is_at_header: bool,
     /// Batches that may still be cut.
     waiting: VecDeque<Batch>,
     ready: VecDeque<(Standing, Batch)>,
@@ -46,32 +53,35 @@ pub(super) struct Batches<R> {
 
 /// What a journal says besides its batches; known when all of them were read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Facts {
+pub(in crate::sink) struct Facts {
     /// What it is about, by its first header.
-    pub(super) header: Option<Header>,
+    pub(in crate::sink) header: Option<Header>,
+    /// How many headers there were: each begins anew, with what is in the file then.
+    pub(in crate::sink) headers: u32,
     /// How long the data file is by the journal.
-    pub(super) length: u64,
+    pub(in crate::sink) length: u64,
     /// The sink has ended in order after this.
-    pub(super) is_ended: bool,
+    pub(in crate::sink) is_ended: bool,
     /// A rewrite of this end of the data file may not be finished.
-    pub(super) unfinished: Option<Range<u64>>,
+    pub(in crate::sink) unfinished: Option<Range<u64>>,
     /// Where lines begin that are wrong.
-    pub(super) damage: Vec<u64>,
+    pub(in crate::sink) damage: Vec<u64>,
     /// What was kept because nobody could tell.
-    pub(super) undecided: Vec<Undecided>,
+    pub(in crate::sink) undecided: Vec<Undecided>,
     /// How many bytes are whole lines.
-    pub(super) whole_bytes: u64,
+    pub(in crate::sink) whole_bytes: u64,
 }
 
 impl<R: BufRead> Batches<R> {
     /// Reads the first `length` bytes of a journal; what comes behind is not looked at, so that one
     /// that is being written has an end.
-    pub(super) fn new(lines: R, length: u64) -> Batches<R> {
+    pub(in crate::sink) fn new(lines: R, length: u64) -> Batches<R> {
         Batches {
             lines: lines.take(length),
             line: Vec::new(),
             at: 0,
             is_over: false,
+            is_at_header: false,
             waiting: VecDeque::new(),
             ready: VecDeque::new(),
             kept: Vec::new(),
@@ -81,7 +91,7 @@ impl<R: BufRead> Batches<R> {
     }
 
     /// What the journal says besides, as far as it was read.
-    pub(super) fn facts(&self) -> &Facts {
+    pub(in crate::sink) fn facts(&self) -> &Facts {
         &self.facts
     }
 
@@ -89,11 +99,13 @@ impl<R: BufRead> Batches<R> {
     ///
     /// # Errors
     /// If the journal cannot be read.
-    pub(super) fn next(&mut self) -> io::Result<Option<(Standing, Batch)>> {
+    pub(in crate::sink) fn next(&mut self) -> io::Result<Option<(Standing, Batch)>> {
         loop {
             if let Some(batch) = self.ready.pop_front() {
                 return Ok(Some(batch));
             }
+            // Not before those have come that stand before it.
+            self.facts.headers += u32::from(std::mem::take(&mut self.is_at_header));
             if self.is_over {
                 return Ok(None);
             }
@@ -144,6 +156,7 @@ impl<R: BufRead> Batches<R> {
                 if facts.header.is_none() {
                     facts.header = Some(header);
                 }
+                self.is_at_header = true;
                 self.release(usize::MAX);
             }
             Entry::Batch(batch) => self.push(batch),
@@ -199,6 +212,47 @@ impl<R: BufRead> Batches<R> {
         };
         self.ready.extend(self.waiting.drain(..count).map(|batch| (standing(&batch), batch)));
     }
+}
+
+/// The batches that stay of a whole journal, since its last header.
+fn since_last_header(path: &Path) -> io::Result<Vec<Batch>> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut batches = Batches::new(BufReader::new(file), length);
+    let (mut found, mut of_header) = (Vec::new(), 0);
+    loop {
+        let next = batches.next()?;
+        if batches.facts().headers > of_header {
+            of_header = batches.facts().headers;
+            found.clear();
+        }
+        match next {
+            Some((_, batch)) => found.push(batch),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// The offsets of the first and the last record that a whole journal tells of, by what counts.
+///
+/// # Errors
+/// Whatever reading fails with.
+pub fn first_and_last_offset(path: &Path) -> io::Result<Option<(i64, i64)>> {
+    let batches = since_last_header(path)?;
+    let parts = || batches.iter().map(|batch| &batch.parts);
+    let first = parts().find_map(|parts| parts.first()).map(|part| part.offsets.start);
+    let last = parts().rev().find_map(|parts| parts.last()).map(|part| part.offsets.end - 1);
+    Ok(first.zip(last))
+}
+
+/// The last offset of each partition that a whole journal tells of, by what counts.
+///
+/// # Errors
+/// Whatever reading fails with.
+pub fn last_offsets(path: &Path) -> io::Result<HashMap<Partition, i64>> {
+    let batches = since_last_header(path)?;
+    let parts = batches.into_iter().flat_map(|batch| batch.parts);
+    Ok(parts.map(|part| (part.partition, part.offsets.end - 1)).collect())
 }
 
 #[cfg(test)]
@@ -265,6 +319,31 @@ mod tests {
         assert_eq!(found, [(1, Confirmed), (4, Confirmed), (5, Pending)]);
         assert_eq!((facts.length, facts.is_ended, facts.unfinished), (16, false, None));
         assert!(facts.damage.is_empty());
+    }
+
+    #[test]
+    fn offsets_are_those_since_the_last_header_without_what_was_cut() {
+        let at = |number: u64, offsets: Range<i64>| {
+            let mut batch = batch(number, number * 10..number * 10 + 10);
+            batch.parts[0].offsets = offsets;
+            Entry::Batch(batch)
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let cut = Entry::Cut { number: 3, length: 0 };
+        let before = [header(), at(1, 0..5), Entry::Confirmed(1)];
+        let since = [header(), at(2, 5..8), at(3, 8..9), cut, at(4, 20..30)];
+        let partition = Partition { topic: "t".into(), number: 0 };
+        for (entries, first_and_last) in [
+            (before.to_vec(), Some((0, 4))),
+            ([&before[..], &since].concat(), Some((5, 29))),
+            ([&before[..], &[header()]].concat(), None),
+        ] {
+            std::fs::write(&path, text(&entries)).unwrap();
+            assert_eq!(first_and_last_offset(&path).unwrap(), first_and_last);
+            let last = first_and_last.map(|(_, last)| last);
+            assert_eq!(last_offsets(&path).unwrap().get(&partition).copied(), last);
+        }
     }
 
     #[test]

@@ -5,11 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use hashbrown::HashMap;
-
-use super::entry::{Batch, Entry, Header};
+use super::entry::{Entry, Header};
 use super::replay::{RECENT, Replay, replay};
-use crate::kafka::group::Partition;
 
 /// How much of a journal is read at first: enough for what is of interest at its end.
 const END_BYTES: u64 = 256 * 1024;
@@ -213,57 +210,6 @@ pub fn has_ended(path: &Path) -> io::Result<bool> {
     Ok(matches!(Entry::decode(line), Ok(Entry::End(_))))
 }
 
-/// The offsets of the first and the last record that a whole journal tells of, by what counts.
-///
-/// # Errors
-/// Whatever reading fails with.
-pub fn first_and_last_offset(path: &Path) -> io::Result<Option<(i64, i64)>> {
-    let batches = batches_that_count(path)?;
-    let parts = || batches.iter().map(|batch| &batch.parts);
-    let first = parts().find_map(|parts| parts.first()).map(|part| part.offsets.start);
-    let last = parts().rev().find_map(|parts| parts.last()).map(|part| part.offsets.end - 1);
-    Ok(first.zip(last))
-}
-
-/// The batches of a whole journal, without those that are void.
-fn batches_that_count(path: &Path) -> io::Result<Vec<Batch>> {
-    let text = fs::read(path)?;
-    let mut batches: Vec<Batch> = Vec::new();
-    let mut kept = Vec::new();
-    for line in text.split(|byte| *byte == b'\n') {
-        match Entry::decode(line) {
-            Ok(Entry::Header(_)) => batches.clear(),
-            Ok(Entry::Batch(batch)) => batches.push(batch),
-            Ok(Entry::Kept(batch)) => {
-                kept.push(batch);
-                continue;
-            }
-            Ok(Entry::Cut { number, .. }) => batches.retain(|batch| batch.number < number),
-            Ok(Entry::Rewrite { number, .. }) => {
-                batches.retain(|batch| batch.number < number);
-                batches.append(&mut kept);
-            }
-            _ => {}
-        }
-        kept.clear();
-    }
-    Ok(batches)
-}
-
-/// The last offset of each partition that a whole journal tells of, by what counts.
-///
-/// # Errors
-/// Whatever reading fails with.
-pub fn last_offsets(path: &Path) -> io::Result<HashMap<Partition, i64>> {
-    let mut last = HashMap::new();
-    for batch in batches_that_count(path)? {
-        for part in batch.parts {
-            last.insert(part.partition, part.offsets.end - 1);
-        }
-    }
-    Ok(last)
-}
-
 /// Reads as much of the end as tells which of the last batches are confirmed.
 fn read_end(file: &mut File) -> io::Result<Replay> {
     let length = file.metadata()?.len();
@@ -307,6 +253,7 @@ fn read(file: &mut File, start: u64, end: u64) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kafka::group::Partition;
     use crate::sink::journal::{Batch, FileId, Part, Segment};
     use crate::sink::ownership::{StoreId, Writer};
 

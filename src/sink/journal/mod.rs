@@ -34,14 +34,17 @@
 //! * `end` says that the sink has ended in order, with all confirmed and the file that long; or that
 //!   it has left the journal because somebody else has changed the file.
 
+mod entries;
 mod entry;
 mod file;
 mod file_id;
 mod kept;
 mod replay;
 
+pub(in crate::sink) use entries::{Batches, Facts, Standing};
+pub use entries::{first_and_last_offset, last_offsets};
 pub use entry::{Batch, Entry, Header, Part, Segment};
-pub use file::{Journal, first_and_last_offset, has_ended, journal_path, last_offsets};
+pub use file::{Journal, has_ended, journal_path};
 pub use file_id::FileId;
 pub use kept::KeptOffsets;
 pub(in crate::sink) use replay::RECENT;

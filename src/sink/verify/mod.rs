@@ -6,7 +6,7 @@
 //! follow each other in one file, not by batches or bytes.
 //!
 //! 1. `survey`: which journals and data files there are, and which belongs to which.
-//! 2. `reading`: every batch that stays by its journal (`entries`) is looked at in its data file
+//! 2. `reading`: every batch that stays by its journal is looked at in its data file
 //!    (`bytes`), and claims its offsets (`coverage`).
 //! 3. `judging`: doubles and gaps; with a cluster, against the log's ends, the committed offset and
 //!    who owned what. Offsets without a record, such as compacted ones and markers of transactions,
@@ -17,7 +17,6 @@ mod bytes;
 mod comparing;
 mod contents;
 mod coverage;
-mod entries;
 mod finding;
 mod findings;
 mod judging;

@@ -12,12 +12,11 @@ use std::path::Path;
 use super::bytes::{self, Wrong};
 use super::contents::{Contents, open};
 use super::coverage::{Claim, Coverage, Run, Spot, combine, without};
-use super::entries::{Batches, Facts, Standing};
 use super::finding::{Finding, Kind};
 use super::findings::Findings;
 use super::survey::{Activity, JournalFile, Survey, SurveyError, failed, open_journal};
 use crate::kafka::group::Partition;
-use crate::sink::journal::{Batch, Entry};
+use crate::sink::journal::{Batch, Batches, Entry, Facts, Standing};
 use crate::sink::ownership::Writer;
 
 /// Stands for the file of records whose file nobody has looked at.

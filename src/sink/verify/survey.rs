@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::bytes::holds;
 use super::contents::{Contents, open, unpacked_name};
-use super::entries::Batches;
-use crate::sink::journal::{Batch, FileId, Header};
+use crate::sink::journal::{Batch, Batches, FileId, Header};
 use crate::sink::status::SOCKET_FILE;
 use crate::sink::store::{STORE_FILE, journals};
 
