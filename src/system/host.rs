@@ -12,10 +12,11 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::PROC_SUPER_MAGIC;
 use rustix::io::Errno;
 
-use super::{ErrorWords, HostFolder};
+use super::{ErrorWords, HostProcesses};
 
 /// The roots under which the host's files are found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,9 +175,9 @@ impl Host {
             .map_err(|error| worded("open", &path, &error))
     }
 
-    /// A folder below `root` that is gone through again and again.
-    pub fn folder(&self, root: Root, path: impl AsRef<Path>) -> HostFolder {
-        HostFolder::new(self.path(root, path))
+    /// The processes, gone through again and again.
+    pub fn processes(&self) -> HostProcesses {
+        HostProcesses::new(self.path(Root::Proc, ""))
     }
 
     /// A file below `root` that is read again and again.
@@ -257,6 +258,17 @@ impl HostFile {
     /// Whether it was last read out of the kernel's own proc file system.
     pub fn is_kernels_own(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// Whether it may say something else than when it was last read or this was last asked.
+    ///
+    /// Only for the kernel's lists of mounts and of swap space, whose changes poll(2) tells of:
+    /// asking takes a hundredth of the time of reading a list of mounts.
+    pub fn may_have_changed(&self) -> bool {
+        let Some(file) = &self.open else { return true };
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let ready = poll(&mut [PollFd::new(file, PollFlags::PRI)], Some(&at_once));
+        ready != Ok(0)
     }
 
     /// Reads the whole file into `buffer`, replacing what was there.
@@ -375,6 +387,22 @@ mod tests {
         while next == first {
             file.read(&mut next).unwrap();
         }
+    }
+
+    #[test]
+    fn only_what_stays_open_is_known_not_to_have_changed() {
+        let host = Host::new(HostRoots::from_variables(|_| None));
+        let mut buffer = Vec::new();
+        for name in ["swaps", "self/mountinfo"] {
+            let mut own = host.file(Root::Proc, name);
+            assert!(own.may_have_changed(), "{name}");
+            own.read(&mut buffer).unwrap();
+            assert!(!own.may_have_changed(), "{name}");
+        }
+        let place = tempfile::NamedTempFile::new().unwrap();
+        let mut captured = HostFile::new(place.path().to_owned());
+        captured.read(&mut buffer).unwrap();
+        assert!(captured.may_have_changed());
     }
 
     #[test]

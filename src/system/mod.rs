@@ -10,12 +10,12 @@ pub mod devices;
 mod errno;
 pub mod fake;
 pub mod fake_files;
-mod folder;
 mod glob;
 mod host;
 mod links;
 mod machine_status;
 mod portable;
+mod processes;
 mod random;
 mod rotating_file;
 mod secret;
@@ -30,7 +30,6 @@ pub use archives::Archives;
 pub use clock::{Clock, RealClock, Waited};
 pub use data_files::{DataFiles, DataFolder, DataFolderError};
 pub use errno::ErrorWords;
-pub use folder::{FolderEntry, HostFolder};
 pub use glob::{Glob, GlobError};
 pub use host::{
     DiskRoots, Host, HostFile, HostRoots, Root, environment_names, environment_variable,
@@ -38,6 +37,7 @@ pub use host::{
 pub use links::Link;
 pub use machine_status::MachineStatus;
 pub use portable::{BusyShares, PortableDisk, PortableMachine, PortableMemory, PortableProcessors};
+pub use processes::{HostProcesses, StatPlace};
 pub use random::Random;
 pub use rotating_file::{RotatingFile, Rotation};
 pub use secret::{Secret, forbid_core_dumps};

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use rustix::fs::StatVfsMountFlags;
+
 /// The space of a file system in bytes, and its inodes.
 ///
 /// # References
@@ -21,6 +23,8 @@ pub struct SpaceUsage {
     pub inodes_free: u64,
     /// How many files there are.
     pub inodes_used: u64,
+    /// Whether nothing can be written, be it the mount or the file system that forbids it.
+    pub is_read_only: bool,
 }
 
 impl SpaceUsage {
@@ -38,6 +42,7 @@ impl SpaceUsage {
             inodes_total: usage.f_files,
             inodes_free: usage.f_ffree,
             inodes_used: usage.f_files.saturating_sub(usage.f_ffree),
+            is_read_only: usage.f_flag.contains(StatVfsMountFlags::RDONLY),
         })
     }
 }

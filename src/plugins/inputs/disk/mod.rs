@@ -22,7 +22,7 @@ use crate::plugin::{
 use crate::system::{ErrorWords, Host, Root, SpaceUsage, System};
 use labels::Labels;
 use mounts::Mount;
-use table::MountTable;
+use table::{Look, MountTable};
 
 /// Declares `inputs.disk`.
 pub static PLUGIN: Declaration<dyn Input> =
@@ -73,6 +73,8 @@ struct Target {
     mode: &'static str,
     /// Whether it was found to have no size, which such a file system never gets.
     is_sizeless: bool,
+    /// What was found in the last round; none if it has no size or could not be asked.
+    usage: Option<SpaceUsage>,
 }
 
 /// File systems that are nothing but a view of the kernel, and have no size.
@@ -94,42 +96,72 @@ const VIEWS: [&str; 13] = [
 
 impl Input for Disk {
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), PluginError> {
-        let changed = if cfg!(target_os = "linux") {
-            self.table.read_changed()
-        } else {
-            table::read_portably().map(Some)
-        };
-        let changed = changed.map_err(|error| format!("error getting disk usage info: {error}"))?;
-        if let Some(mounts) = changed {
-            self.targets = self.select(&mounts);
-            self.labels.clear();
+        self.update_targets(Look::IfTold)?;
+        let look = self.measure();
+        if look == Look::Anyway && self.update_targets(look)? {
+            self.measure();
         }
         let elapsed = self.system.clock.elapsed();
         let host = &self.system.host;
-        for target in self.targets.iter_mut().filter(|target| !target.is_sizeless) {
-            match SpaceUsage::of(&target.path) {
-                Ok(usage) if usage.total_bytes == 0 => {
-                    // They are not asked again until the list of mounts changes.
-                    target.is_sizeless = VIEWS.contains(&target.fs_type.as_str());
-                }
-                Ok(usage) => {
-                    let device = device(target, host);
-                    let name = device.strip_prefix("/dev/").unwrap_or(&device);
-                    let label = self.labels.of(name, host, elapsed);
-                    accumulator.add(metric(target, &device, label, &usage, accumulator.now()));
-                }
-                Err(error) => self.log.debug(format_args!(
-                    "[SystemPS] => unable to get disk usage ({}): {}",
-                    Quoted::new(target.path.as_os_str().as_encoded_bytes()),
-                    ErrorWords(&error)
-                )),
-            }
+        for target in &self.targets {
+            let Some(usage) = &target.usage else { continue };
+            let device = device(target, host);
+            let name = device.strip_prefix("/dev/").unwrap_or(&device);
+            let label = self.labels.of(name, host, elapsed);
+            accumulator.add(metric(target, &device, label, usage, accumulator.now()));
         }
         Ok(())
     }
 }
 
 impl Disk {
+    /// Brings the targets up to date, and tells whether they were made anew.
+    fn update_targets(&mut self, look: Look) -> Result<bool, PluginError> {
+        let changed = if cfg!(target_os = "linux") {
+            self.table.read_changed(look)
+        } else {
+            table::read_portably().map(Some)
+        };
+        let changed = changed.map_err(|error| format!("error getting disk usage info: {error}"))?;
+        let Some(mounts) = changed else { return Ok(false) };
+        self.targets = self.select(&mounts);
+        self.labels.clear();
+        Ok(true)
+    }
+
+    /// Asks about every target, and tells how to look at the list of mounts then: it says what the
+    /// kernel tells nobody of if a file system has become read-only after an error, or if it is no
+    /// longer where it was.
+    fn measure(&mut self) -> Look {
+        let mut look = Look::IfTold;
+        for target in self.targets.iter_mut().filter(|target| !target.is_sizeless) {
+            let before = target.usage.take();
+            match SpaceUsage::of(&target.path) {
+                Ok(usage) if usage.total_bytes == 0 => {
+                    // They are not asked again until the list of mounts changes.
+                    target.is_sizeless = VIEWS.contains(&target.fs_type.as_str());
+                }
+                Ok(usage) => {
+                    if before.is_some_and(|before| before.is_read_only != usage.is_read_only) {
+                        look = Look::Anyway;
+                    }
+                    target.usage = Some(usage);
+                }
+                Err(error) => {
+                    if before.is_some() {
+                        look = Look::Anyway;
+                    }
+                    self.log.debug(format_args!(
+                        "[SystemPS] => unable to get disk usage ({}): {}",
+                        Quoted::new(target.path.as_os_str().as_encoded_bytes()),
+                        ErrorWords(&error)
+                    ));
+                }
+            }
+        }
+        look
+    }
+
     /// Chooses the mounts that the settings ask for.
     fn select(&self, mounts: &[Mount]) -> Vec<Target> {
         let Config { mount_points, ignore_fs, ignore_mount_opts } = &self.config;
@@ -234,6 +266,7 @@ fn target(mount: &Mount, path: PathBuf, prefix: &Path) -> Target {
             (false, false) => "unknown",
         },
         is_sizeless: false,
+        usage: None,
     }
 }
 

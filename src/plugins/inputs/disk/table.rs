@@ -6,6 +6,12 @@ use super::mounts::{self, Mount};
 use crate::plugin::PluginError;
 use crate::system::{Host, HostFile, PortableDisk, Root};
 
+/// How often in a row the kernel is believed that nothing has changed.
+///
+/// It tells of mounts and their options, but not if a folder on the way to a mount point gets
+/// another name; and what only looks like Linux may never tell.
+const MOST_BELIEVED: u32 = 9;
+
 /// The list of mounts, from the first of several files that can be read.
 #[derive(Debug)]
 pub(super) struct MountTable {
@@ -13,6 +19,18 @@ pub(super) struct MountTable {
     buffer: Vec<u8>,
     /// Which source the list came from last, and its text.
     last: Option<(usize, Vec<u8>)>,
+    /// How often in a row the kernel was believed.
+    n_believed: u32,
+}
+
+/// Whether the list is read although the kernel tells of no change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// The kernel is believed for a while: making the list takes it as long as asking about a
+    /// dozen file systems.
+    IfTold,
+    /// It is.
+    Anyway,
 }
 
 #[derive(Debug)]
@@ -45,21 +63,28 @@ impl MountTable {
         let sources = folders.iter().flat_map(|folder| {
             [source(folder, "mountinfo", Form::Mountinfo), source(folder, "mounts", Form::Mounts)]
         });
-        MountTable { sources: sources.collect(), buffer: Vec::new(), last: None }
+        MountTable { sources: sources.collect(), buffer: Vec::new(), last: None, n_believed: 0 }
     }
 
     /// Reads the list; none if it still is what it was.
     ///
     /// # Errors
     /// If none of the files can be read, or a line lacks something.
-    pub(super) fn read_changed(&mut self) -> Result<Option<Vec<Mount>>, PluginError> {
+    pub(super) fn read_changed(&mut self, look: Look) -> Result<Option<Vec<Mount>>, PluginError> {
+        if look == Look::IfTold && self.is_believed_unchanged() {
+            self.n_believed += 1;
+            return Ok(None);
+        }
+        self.n_believed = 0;
+        let last = self.last.take();
         let mut failed = None;
         for (at, source) in self.sources.iter_mut().enumerate() {
             if let Err(error) = source.file.read(&mut self.buffer) {
                 failed = Some(error);
                 continue;
             }
-            if self.last.as_ref().is_some_and(|(from, text)| *from == at && *text == self.buffer) {
+            if last.as_ref().is_some_and(|(from, text)| *from == at && *text == self.buffer) {
+                self.last = last;
                 return Ok(None);
             }
             let mounts = match source.form {
@@ -74,6 +99,12 @@ impl MountTable {
             return Ok(Some(mounts));
         }
         Err(failed.map_or_else(|| "no list of mounts".into(), PluginError::from))
+    }
+
+    fn is_believed_unchanged(&self) -> bool {
+        let source = self.last.as_ref().and_then(|(at, _)| self.sources.get(*at));
+        self.n_believed < MOST_BELIEVED
+            && source.is_some_and(|source| !source.file.may_have_changed())
     }
 }
 
@@ -119,14 +150,16 @@ mod tests {
     fn the_list_is_parsed_again_only_once_it_has_changed() {
         let place = tempfile::tempdir().unwrap();
         let mut table = MountTable::new(&host(place.path(), None));
-        assert!(table.read_changed().unwrap_err().to_string().contains("self/mounts: "));
+        assert!(
+            table.read_changed(Look::IfTold).unwrap_err().to_string().contains("self/mounts: ")
+        );
         write(place.path(), "1/mountinfo", LINE);
-        assert_eq!(table.read_changed().unwrap().unwrap().len(), 1);
-        assert_eq!(table.read_changed().unwrap(), None);
+        assert_eq!(table.read_changed(Look::IfTold).unwrap().unwrap().len(), 1);
+        assert_eq!(table.read_changed(Look::IfTold).unwrap(), None);
         write(place.path(), "1/mountinfo", &LINE.repeat(2));
-        assert_eq!(table.read_changed().unwrap().unwrap().len(), 2);
+        assert_eq!(table.read_changed(Look::IfTold).unwrap().unwrap().len(), 2);
         write(place.path(), "1/mountinfo", "odd\n");
-        let error = table.read_changed().unwrap_err().to_string();
+        let error = table.read_changed(Look::IfTold).unwrap_err().to_string();
         assert!(error.starts_with("error parsing mountinfo file "), "{error}");
     }
 
@@ -136,7 +169,7 @@ mod tests {
         let n_mounts = |mountinfo: Option<&str>| {
             let mountinfo = mountinfo.map(|file| place.path().join(file));
             let mut table = MountTable::new(&host(place.path(), mountinfo.as_deref()));
-            table.read_changed().map(|mounts| mounts.unwrap().len()).ok()
+            table.read_changed(Look::IfTold).map(|mounts| mounts.unwrap().len()).ok()
         };
         write(place.path(), "self/mounts", &"/dev/sda1 /mnt ext4 rw 0 0\n".repeat(4));
         assert_eq!((n_mounts(None), n_mounts(Some("2/any"))), (Some(4), None));
@@ -151,11 +184,28 @@ mod tests {
     }
 
     #[test]
+    fn the_kernel_is_believed_for_a_while() {
+        let own = Path::new("/proc/self/mountinfo");
+        let mut table = MountTable::new(&host(Path::new("/proc"), Some(own)));
+        assert!(table.read_changed(Look::IfTold).unwrap().is_some());
+        for n_believed in (1..=MOST_BELIEVED).chain([0, 1]) {
+            // Other mounts may come meanwhile, and then it is read.
+            if table.read_changed(Look::IfTold).unwrap().is_none() {
+                assert_eq!(table.n_believed, n_believed);
+            } else {
+                table.n_believed = n_believed;
+            }
+        }
+        assert_eq!(table.read_changed(Look::Anyway).unwrap(), None);
+        assert_eq!(table.n_believed, 0);
+    }
+
+    #[test]
     fn the_portable_reading_agrees_with_proc() {
         // The first process may see other mounts than this one.
         let own = Path::new("/proc/self/mountinfo");
         let mut table = MountTable::new(&host(Path::new("/proc"), Some(own)));
-        let listed = table.read_changed().unwrap().unwrap();
+        let listed = table.read_changed(Look::IfTold).unwrap().unwrap();
         let portable = read_portably().unwrap();
         assert!(!portable.is_empty() || listed.iter().all(|mount| mount.mount_point != b"/"));
         for mount in portable {

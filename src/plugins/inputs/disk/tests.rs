@@ -128,6 +128,7 @@ fn devices_go_by_their_real_names_and_labels() {
         inodes_total: 0,
         inodes_free: 0,
         inodes_used: 0,
+        is_read_only: false,
     };
     for (device, id, expected_device, expected_label) in [
         ("/dev/sda1", "8:1", "sda1", Some("by udev")),
@@ -162,4 +163,22 @@ fn devices_go_by_their_real_names_and_labels() {
     let mapped = disk
         .select(&parse_mountinfo(b"1 0 253:0 / / rw - ext4 /dev/mapper/vg-data rw", "m").unwrap());
     assert!(device(&mapped[0], &disk.system.host).ends_with("/dm-0"));
+}
+
+#[test]
+fn what_no_mount_tells_of_has_the_list_read_anyway() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("mounted");
+    std::fs::create_dir(&folder).unwrap();
+    let mut disk = disk(Config::default(), &[]);
+    let mount = format!("1 0 8:1 / {} rw - ext4 /dev/sda1 rw\n", folder.display());
+    disk.targets = disk.select(&parse_mountinfo(mount.as_bytes(), "m").unwrap());
+    assert_eq!((disk.measure(), disk.measure()), (Look::IfTold, Look::IfTold));
+    let usage = disk.targets[0].usage.as_mut().unwrap();
+    usage.is_read_only = !usage.is_read_only;
+    assert_eq!((disk.measure(), disk.measure()), (Look::Anyway, Look::IfTold));
+    // It goes by another name now, or a folder above it does.
+    std::fs::remove_dir(&folder).unwrap();
+    assert_eq!((disk.measure(), disk.measure()), (Look::Anyway, Look::IfTold));
+    assert_eq!(disk.targets[0].usage, None);
 }

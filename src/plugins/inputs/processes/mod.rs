@@ -6,17 +6,14 @@
 mod ps;
 mod stat;
 
-use std::io;
-
 use compact_str::CompactString;
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::metric::{Field, Metric, ValueType};
 use crate::plugin::{
     Accumulator, Build, BuildError, Context, Declaration, Input, PluginError, PluginLog, Quoted,
 };
-use crate::system::{FolderEntry, HostFolder, Root};
+use crate::system::HostProcesses;
 use ps::As;
 use stat::Process;
 
@@ -35,7 +32,7 @@ impl Build<dyn Input> for Config {
     fn build(self, context: &Context<'_>) -> Result<Box<dyn Input>, BuildError> {
         Ok(Box::new(Processes {
             config: self,
-            folder: context.system.host.folder(Root::Proc, ""),
+            processes: context.system.host.processes(),
             buffer: Vec::new(),
             log: context.log.clone(),
         }))
@@ -44,7 +41,7 @@ impl Build<dyn Input> for Config {
 
 struct Processes {
     config: Config,
-    folder: HostFolder,
+    processes: HostProcesses,
     buffer: Vec<u8>,
     log: PluginLog,
 }
@@ -71,45 +68,21 @@ impl Input for Processes {
 impl Processes {
     fn count_in_proc(&mut self) -> Result<Counts, PluginError> {
         let mut counts = Counts::default();
-        let path = self.folder.path().to_owned();
-        let (buffer, log) = (&mut self.buffer, &self.log);
-        self.folder.visit(|mut entry| {
-            if !entry.name().first().is_some_and(u8::is_ascii_digit) {
-                return Ok(());
-            }
-            let file = |entry: &FolderEntry<'_>| {
-                path.join(String::from_utf8_lossy(entry.name()).as_ref()).join("stat")
-            };
-            match entry.read_record("stat", buffer) {
-                Ok(()) => {}
-                Err(error) if is_gone(&error) => return Ok(()),
-                // A process of somebody else may be hidden, which is nothing to complain of.
-                Err(_) if !entry.shows("stat") => return Ok(()),
-                Err(error) => {
-                    let error = crate::system::ErrorWords(&error).to_string();
-                    return Err(format!("open {}: {error}", file(&entry).display()).into());
-                }
-            }
-            match Process::parse(buffer) {
-                Ok(Some(process)) => counts.add(&process, log, || file(&entry)),
+        let log = &self.log;
+        self.processes.visit_stats(&mut self.buffer, |place, text| {
+            match Process::parse(text) {
+                Ok(Some(process)) => counts.add(&process, log, || place.path()),
                 Ok(None) => {}
                 Err(stat::TooShort) => {
-                    let file = file(&entry);
-                    return Err(
-                        format!("something is terribly wrong with {}", file.display()).into()
-                    );
+                    let file = place.path();
+                    let told = format!("something is terribly wrong with {}", file.display());
+                    return Err(told.into());
                 }
             }
             Ok::<_, PluginError>(())
         })?;
         Ok(counts)
     }
-}
-
-/// Whether a process has ended since its name was read.
-fn is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound
-        || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
 }
 
 /// How many processes are in which state.
@@ -205,9 +178,12 @@ mod tests {
     #[test]
     fn what_ps_prints_agrees_with_proc() {
         let log = PluginLog::new("inputs.processes");
-        let folder = System::real().host.folder(Root::Proc, "");
-        let mut processes =
-            Processes { config: Config::default(), folder, buffer: Vec::new(), log: log.clone() };
+        let mut processes = Processes {
+            config: Config::default(),
+            processes: System::real().host.processes(),
+            buffer: Vec::new(),
+            log: log.clone(),
+        };
         // Processes come and go between the two.
         let near = |one: Counts, other: Counts| {
             let apart = |one: i64, other: i64| (one - other).abs() <= 5;

@@ -30,6 +30,11 @@ impl Build<dyn Input> for Config {
 
 struct Swap {
     vmstat: HostFile,
+    /// The list of swap spaces.
+    swaps: HostFile,
+    /// What was read while there was no swap space: as long as there is none nothing moves, and
+    /// the kernel need not write all of its statistics for it.
+    still: Option<Traffic>,
     buffer: Vec<u8>,
 }
 
@@ -55,16 +60,37 @@ impl Input for Swap {
 
 impl Swap {
     fn new(system: &System) -> Swap {
-        Swap { vmstat: system.host.file(Root::Proc, "vmstat"), buffer: Vec::new() }
+        Swap {
+            vmstat: system.host.file(Root::Proc, "vmstat"),
+            swaps: system.host.file(Root::Proc, "swaps"),
+            still: None,
+            buffer: Vec::new(),
+        }
     }
 
     fn read(&mut self) -> Result<(Space, Option<Traffic>), PluginError> {
+        // Before the size is asked for: what comes and goes in between is seen the next time.
+        let may_have_changed = self.swaps.may_have_changed();
         let status = MachineStatus::read();
         let space = Space { total: status.swap_total_bytes, free: status.swap_free_bytes };
+        let is_swapless = space.total == 0;
+        if is_swapless
+            && !may_have_changed
+            && let Some(traffic) = self.still
+        {
+            return Ok((space, Some(traffic)));
+        }
+        if is_swapless && !self.swaps.is_kernels_own() {
+            // The kernel tells of changes from now on; where it does not, nothing is kept.
+            let _ = self.swaps.read(&mut self.buffer);
+        }
         self.vmstat
             .read(&mut self.buffer)
             .map_err(|error| format!("couldn't read {}: {error}", self.vmstat.path().display()))?;
-        Ok((space, Some(Traffic::parse(&self.buffer))))
+        let traffic = Traffic::parse(&self.buffer);
+        let is_told = self.swaps.is_kernels_own() && self.vmstat.is_kernels_own();
+        self.still = (is_swapless && is_told).then_some(traffic);
+        Ok((space, Some(traffic)))
     }
 }
 
