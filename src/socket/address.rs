@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::{VsockAddress, VsockError};
 use crate::plugin::Quoted;
 
 /// Where to listen.
@@ -28,6 +29,8 @@ pub enum Network {
     UnixGram,
     /// Connections through a path that keep packets apart.
     UnixPacket,
+    /// Connections between a virtual machine and its host.
+    Vsock(VsockAddress),
 }
 
 /// Which versions of IP.
@@ -53,8 +56,11 @@ pub enum AddressError {
         address: String,
     },
     /// The kind of socket is one of Telegraf's that this program has not.
-    #[error("{0:?} sockets are not supported; use tcp, udp, unix, unixgram or unixpacket")]
+    #[error("{0:?} sockets are not supported; use tcp, udp, unix, unixgram, unixpacket or vsock")]
     Unsupported(String),
+    /// A machine and its port are not numbers.
+    #[error(transparent)]
+    Vsock(#[from] VsockError),
     /// An interface is named twice.
     #[error("ipv6 zone id and interface name are mutually exclusive")]
     TwoInterfaces,
@@ -84,7 +90,8 @@ impl Address {
             "unix" => Network::Unix,
             "unixgram" => Network::UnixGram,
             "unixpacket" => Network::UnixPacket,
-            "vsock" | "ip" | "ip4" | "ip6" => {
+            "vsock" => Network::Vsock(VsockAddress::parse(host_and_port(place))?),
+            "ip" | "ip4" | "ip6" => {
                 return Err(AddressError::Unsupported(scheme.to_owned()));
             }
             _ => {
@@ -93,7 +100,7 @@ impl Address {
             }
         };
         let place = match network {
-            Network::Tcp(_) | Network::Udp(_) => place.split(['/', '?']).next().unwrap_or_default(),
+            Network::Tcp(_) | Network::Udp(_) | Network::Vsock(_) => host_and_port(place),
             // What stands before the first slash would be a host.
             _ => place.find('/').map_or("", |slash| &place[slash..]),
         };
@@ -103,7 +110,7 @@ impl Address {
     /// The path, of sockets that have one.
     pub fn path(&self) -> Option<PathBuf> {
         match self.network {
-            Network::Tcp(_) | Network::Udp(_) => None,
+            Network::Tcp(_) | Network::Udp(_) | Network::Vsock(_) => None,
             Network::Unix | Network::UnixGram | Network::UnixPacket => Some((&self.place).into()),
         }
     }
@@ -118,6 +125,7 @@ impl Network {
             Network::Unix => "unix",
             Network::UnixGram => "unixgram",
             Network::UnixPacket => "unixpacket",
+            Network::Vsock(_) => "vsock",
         }
     }
 
@@ -131,6 +139,11 @@ impl Network {
             other => other.name(),
         }
     }
+}
+
+/// What stands before anything else that a URL may have.
+fn host_and_port(place: &str) -> &str {
+    place.split(['/', '?']).next().unwrap_or_default()
 }
 
 /// Takes the interface out of an address: `[ff02::1%eth0]:80` or `[ff02::1]:80%eth0`.
@@ -160,6 +173,7 @@ mod tests {
 
     #[test]
     fn addresses_name_the_kind_of_socket_and_its_place() {
+        let machine = VsockAddress { machine: 3, port: 8094 };
         for (text, network, place, interface) in [
             ("tcp://:8094", Network::Tcp(Family::Any), ":8094", ""),
             ("tcp6://[::1]:1", Network::Tcp(Family::V6), "[::1]:1", ""),
@@ -168,6 +182,7 @@ mod tests {
             ("udp6://[ff02::1]:4%eth0", Network::Udp(Family::V6), "[ff02::1]:4", "eth0"),
             ("unix:///run/a", Network::Unix, "/run/a", ""),
             ("unixgram:///run/a", Network::UnixGram, "/run/a", ""),
+            ("vsock://3:8094/", Network::Vsock(machine), "3:8094", ""),
         ] {
             let interface = interface.to_owned();
             let expected = Address { network, place: place.to_owned(), interface };
@@ -186,7 +201,9 @@ mod tests {
         ] {
             assert_eq!(Address::parse(text).unwrap_err().to_string(), words);
         }
-        let words = Address::parse("vsock://1:2").unwrap_err().to_string();
-        assert!(words.starts_with("\"vsock\" sockets are not supported"), "{words}");
+        let words = Address::parse("ip4://127.0.0.1").unwrap_err().to_string();
+        assert!(words.starts_with("\"ip4\" sockets are not supported"), "{words}");
+        let words = Address::parse("vsock://cid:80").unwrap_err().to_string();
+        assert!(words.starts_with("failed to parse CID \"cid\""), "{words}");
     }
 }

@@ -1,4 +1,4 @@
-//! Listening at sockets: connections and packets, over IP and through paths.
+//! Listening at sockets: connections and packets, over IP, through paths, and between machines.
 //!
 //! A [`Listening`] has a thread that takes connections or packets, and one for each connection.
 //! What comes is cut into messages and handed to a [`Receiver`].
@@ -14,6 +14,7 @@ mod split;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod vsock;
 
 use std::io;
 use std::net::IpAddr;
@@ -34,6 +35,7 @@ pub use address::{Address, AddressError, Family, Network};
 pub use bind::{BindError, bind_tcp, bind_udp};
 pub use packing::{Packing, PackingError};
 pub use split::{Endianness, LengthField, Message, SplitError, Splitter, StreamEnd};
+pub use vsock::{VsockAddress, VsockError};
 
 /// How to listen.
 #[derive(Debug)]
@@ -136,7 +138,7 @@ impl Listening {
                 let local = packets.local();
                 (local, spawn("socket", move || packets.run(&woken)))
             }
-            Network::Tcp(_) | Network::Unix | Network::UnixPacket => {
+            Network::Tcp(_) | Network::Unix | Network::UnixPacket | Network::Vsock(_) => {
                 let acceptor = stream::Acceptor::open(settings, receiver, log)?;
                 let local = acceptor.local();
                 (local, spawn("socket", move || acceptor.run(&woken)))
@@ -146,7 +148,7 @@ impl Listening {
         Ok(Listening { wake: Some(wake), thread: Some(thread), path, local })
     }
 
-    /// Where it listens: host and port, or the path.
+    /// Where it listens: host and port, or the path, or the machine and its port.
     pub fn local(&self) -> &str {
         &self.local
     }

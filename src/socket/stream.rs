@@ -12,7 +12,9 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::bind::{BindError, bind_tcp};
 use super::packet::{remove, set_mode};
-use super::{ListenError, ListenSettings, Network, Packing, Ready, Receiver, StreamEnd, wait};
+use super::{
+    ListenError, ListenSettings, Network, Packing, Ready, Receiver, StreamEnd, vsock, wait,
+};
 use crate::http::Stream;
 use crate::plugin::{PluginError, PluginLog};
 use crate::system::ErrorWords;
@@ -22,7 +24,7 @@ use crate::system::thread::{Thread, spawn};
 const MOST_MESSAGE_BYTES: usize = 64 << 10;
 /// How much is read at a time.
 const CHUNK_BYTES: usize = 16 << 10;
-/// How many connections may wait at a path.
+/// How many connections may wait at a path, or for a machine.
 const BACKLOG: i32 = 4096;
 
 /// A socket that connections come to.
@@ -43,11 +45,13 @@ struct Shared {
 enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener),
+    Vsock(socket2::Socket),
 }
 
 /// A connection as it came, before any encryption.
 enum Socket {
     Tcp(TcpStream),
+    /// Through a path or from another machine: neither has an address of IP.
     Unix(UnixStream),
 }
 
@@ -113,11 +117,20 @@ impl Acceptor {
     ) -> Result<Acceptor, ListenError> {
         let listener = match settings.address.network {
             Network::Tcp(family) => Listener::Tcp(bind_tcp(family, &settings.address.place)?),
+            Network::Vsock(address) => {
+                let listener = address.listen(BACKLOG);
+                let network = settings.address.network.name();
+                Listener::Vsock(
+                    listener
+                        .map_err(|error| BindError::new(network, &address.to_string(), &error))?,
+                )
+            }
             network => Listener::Unix(bind_path(&settings, network)?),
         };
         let nonblocking = match &listener {
             Listener::Tcp(listener) => listener.set_nonblocking(true),
             Listener::Unix(listener) => listener.set_nonblocking(true),
+            Listener::Vsock(listener) => listener.set_nonblocking(true),
         };
         nonblocking
             .map_err(|source| ListenError::Other { what: "setting up the socket", source })?;
@@ -130,7 +143,7 @@ impl Acceptor {
             Listener::Tcp(listener) => {
                 listener.local_addr().map_or_else(|_| String::new(), |address| address.to_string())
             }
-            Listener::Unix(_) => self.shared.settings.address.place.clone(),
+            Listener::Unix(_) | Listener::Vsock(_) => self.shared.settings.address.place.clone(),
         }
     }
 
@@ -142,6 +155,7 @@ impl Acceptor {
             let ready = match &self.listener {
                 Listener::Tcp(listener) => wait(listener, woken),
                 Listener::Unix(listener) => wait(listener, woken),
+                Listener::Vsock(listener) => wait(listener, woken),
             };
             match ready {
                 Ok(Ready::Input) => {}
@@ -154,6 +168,7 @@ impl Acceptor {
             let accepted = match &self.listener {
                 Listener::Tcp(listener) => listener.accept().map(|(peer, _)| Socket::Tcp(peer)),
                 Listener::Unix(listener) => listener.accept().map(|(peer, _)| Socket::Unix(peer)),
+                Listener::Vsock(listener) => vsock::accept(listener).map(Socket::Unix),
             };
             match accepted.map_err(PluginError::from).and_then(|socket| self.admit(socket, number))
             {

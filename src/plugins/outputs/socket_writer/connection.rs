@@ -11,7 +11,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockop
 
 use crate::http::Stream;
 use crate::http::tls::{ClientTls, TlsError};
-use crate::socket::Family;
+use crate::socket::{Family, VsockAddress, VsockError};
 use crate::system::ErrorWords;
 
 /// Where to write to.
@@ -29,6 +29,7 @@ enum Kind {
     Unix,
     UnixGram,
     UnixPacket,
+    Vsock(VsockAddress),
 }
 
 /// An address that nothing can be written to.
@@ -37,9 +38,9 @@ pub enum TargetError {
     /// It has not the form of one.
     #[error("invalid address: {0}")]
     Form(String),
-    /// The kind of socket is one of Telegraf's that this program has not.
-    #[error("vsock sockets are not supported; use tcp, udp, unix, unixgram or unixpacket")]
-    Vsock,
+    /// A machine and its port are not numbers.
+    #[error(transparent)]
+    Vsock(#[from] VsockError),
     /// The kind of socket is none.
     #[error("dial {0}: unknown network {0}")]
     Scheme(String),
@@ -87,10 +88,14 @@ impl Target {
             "unix" => Kind::Unix,
             "unixgram" => Kind::UnixGram,
             "unixpacket" => Kind::UnixPacket,
-            "vsock" => return Err(TargetError::Vsock),
+            "vsock" => Kind::Vsock(VsockAddress::parse(place)?),
             other => return Err(TargetError::Scheme(other.to_owned())),
         };
-        Ok(Target { kind, scheme: scheme.to_owned(), place: place.to_owned() })
+        let place = match kind {
+            Kind::Vsock(address) => address.to_string(),
+            _ => place.to_owned(),
+        };
+        Ok(Target { kind, scheme: scheme.to_owned(), place })
     }
 
     fn host(&self) -> &str {
@@ -179,6 +184,7 @@ impl Connection {
                 rustix::net::connect(&socket, &SocketAddrUnix::new(target.place.as_str())?)?;
                 Ok(Connection::UnixPacket(UnixStream::from(socket)))
             }
+            Kind::Vsock(address) => address.connect().map(|s| Connection::Stream(Stream::Unix(s))),
         }
     }
 
