@@ -19,6 +19,14 @@ use write::{push_float, push_integer, push_json, push_text};
 pub static PLUGIN: Declaration<dyn Serializer> =
     Declaration::new::<Config>("json", include_str!("sample.conf"));
 
+/// What is said of an expression.
+///
+/// No implementation of JSONata that there is in Rust gives the results of the one that Telegraf
+/// has, and other numbers than expected in metrics would be worse than none.
+const NO_JSONATA: &str = "json_transformation: JSONata expressions cannot be evaluated; \
+    data_format = \"template\" writes JSON of any form, and processors such as rename, converter, \
+    template and starlark change metrics before they are written";
+
 /// The options beside `data_format = "json"`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default)]
@@ -27,7 +35,7 @@ pub struct Config {
     pub json_timestamp_units: Duration,
     /// A layout for the time; empty for a number of units.
     pub json_timestamp_format: String,
-    /// A JSONata expression, which this version cannot evaluate.
+    /// A JSONata expression, which is refused.
     pub json_transformation: String,
     /// Patterns for string fields that hold JSON to be written as such.
     pub json_nested_fields_include: Vec<String>,
@@ -50,8 +58,7 @@ impl Default for Config {
 impl Build<dyn Serializer> for Config {
     fn build(self, _: &Context<'_>) -> Result<Box<dyn Serializer>, BuildError> {
         if !self.json_transformation.is_empty() {
-            let message = "json_transformation is not supported by this version";
-            return Err(BuildError::invalid(message));
+            return Err(BuildError::invalid(NO_JSONATA));
         }
         let time = match self.json_timestamp_format.as_str() {
             "" => TimeForm::Units(power_of_ten_up_to(self.json_timestamp_units.nanos())),

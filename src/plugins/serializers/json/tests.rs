@@ -123,7 +123,9 @@ fn strings_that_hold_json_are_nested_where_that_is_asked_for() {
 #[test]
 fn a_transformation_is_refused_rather_than_left_out() {
     let error = build(vec![("json_transformation", text("name"))]).err().unwrap();
-    assert_eq!(error.to_string(), "json_transformation is not supported by this version");
+    let error = error.to_string();
+    assert!(error.starts_with("json_transformation: JSONata expressions cannot be"), "{error}");
+    assert!(error.contains("data_format = \"template\""), "{error}");
 }
 
 proptest! {
