@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::journal::FileId;
+use super::page_cache::PageCache;
 use crate::metric::Timestamp;
 
 /// Files hold data that is nobody's business but the owner's and the group's.
@@ -33,6 +34,7 @@ pub struct FileError {
 pub struct DataFile {
     path: PathBuf,
     file: File,
+    cache: PageCache,
 }
 
 /// Where an open file is found.
@@ -66,7 +68,7 @@ impl DataFile {
             .mode(MODE)
             .open(path)
             .map_err(|source| FileError { action: "opening", path: path.to_owned(), source })?;
-        Ok(DataFile { path: path.to_owned(), file })
+        Ok(DataFile { path: path.to_owned(), file, cache: PageCache::default() })
     }
 
     /// Cuts off what follows the last line end; tells if there was something.
@@ -128,6 +130,7 @@ impl DataFile {
     /// Whatever writing fails with, such as a full disk.
     pub fn append(&mut self, mut records: &mut [IoSlice<'_>]) -> Result<(), FileError> {
         let before = self.length();
+        let bytes: u64 = records.iter().map(|slice| slice.len() as u64).sum();
         while !records.is_empty() {
             let written = match self.file.write_vectored(records) {
                 Ok(0) if records.iter().all(|slice| slice.is_empty()) => return Ok(()),
@@ -147,7 +150,13 @@ impl DataFile {
                 }
             }
         }
+        self.cache.appended(&self.file, bytes, before + bytes);
         Ok(())
+    }
+
+    /// A commit begins; with it, counting what comes too fast to stay in the kernel's memory.
+    pub fn commit_begins(&mut self) {
+        self.cache.commit_begins();
     }
 
     /// Reads a stretch of the file, piece by piece.

@@ -16,6 +16,7 @@ pub mod lock;
 mod model_check;
 mod output;
 pub mod ownership;
+mod page_cache;
 pub mod positions;
 pub mod progress;
 mod rate;

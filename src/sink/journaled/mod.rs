@@ -140,6 +140,7 @@ impl JournaledFile {
     /// # Errors
     /// Whatever flushing fails with; [`JournaledFile::take_back_from`] has to follow.
     pub fn flush(&mut self) -> Result<(), FileError> {
+        self.data.commit_begins();
         if self.fsync == Fsync::Never {
             return Ok(());
         }
