@@ -127,13 +127,46 @@ impl GroupMember {
     /// # Errors
     /// If the library refuses.
     pub fn accept_from(&mut self, starts: &[(Partition, Option<i64>)]) -> Result<(), GroupError> {
+        let is_oldest = |(partition, start): &(Partition, Option<i64>)| {
+            start.is_none().then(|| partition.clone())
+        };
+        let from_oldest: Vec<_> = starts.iter().filter_map(is_oldest).collect();
+        let oldest = self.oldest_offsets(&from_oldest);
         let mut assignment = TopicPartitionList::new();
-        for (partition, start) in starts {
-            let offset = start.map_or(Offset::Beginning, Offset::Offset);
-            assignment.add_partition_offset(&partition.topic, partition.number, offset)?;
+        for (Partition { topic, number }, start) in starts {
+            let found = || oldest.find_partition(topic, *number).map(|found| found.offset());
+            let offset = match start.map(Offset::Offset).or_else(found) {
+                Some(Offset::Offset(offset)) => Offset::Offset(offset),
+                // The library asks until it knows.
+                _ => Offset::Beginning,
+            };
+            assignment.add_partition_offset(topic, *number, offset)?;
         }
         let partitions: Vec<_> = starts.iter().map(|(partition, _)| partition.clone()).collect();
         self.assign(&partitions, &assignment)
+    }
+
+    /// The offsets of the oldest records, as far as the brokers tell them in time.
+    ///
+    /// The library would find them out by itself, one by one. But when a partition is given up before
+    /// it is answered, librdkafka 2.12 asks again, and on that answer begins to fetch the partition
+    /// for good, into a queue that nobody reads (`rd_kafka_toppar_offset_retry` after
+    /// `outdated offset response`): in the member that was alone at first, which is given everything
+    /// and has to give most of it back.
+    fn oldest_offsets(&self, partitions: &[Partition]) -> TopicPartitionList {
+        let nothing = TopicPartitionList::new();
+        let Some(consumer) = self.consumer.as_ref().filter(|_| !partitions.is_empty()) else {
+            return nothing;
+        };
+        // The number that stands for the beginning is the one that the protocol takes for a time.
+        let asked = list(partitions, |_| Offset::Beginning);
+        match consumer.offsets_for_times(asked, OFFSETS_TIMEOUT) {
+            Ok(offsets) => offsets,
+            Err(error) => {
+                log::debug!(target: "", "asking for the oldest offsets: {error}");
+                nothing
+            }
+        }
     }
 
     /// Begins a commit with what goes with each offset; [`GroupMember::committed`] tells how it ends.

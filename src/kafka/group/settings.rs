@@ -87,6 +87,9 @@ impl GroupSettings {
         config.set("fetch.queue.backoff.ms", "10");
         let read_ahead_kbytes = (self.read_ahead_bytes / 1024).max(1);
         config.set("queued.max.messages.kbytes", read_ahead_kbytes.to_string());
+        // Beside its value each record costs the library some hundred bytes, which it does not count.
+        let read_ahead_records = (self.read_ahead_bytes / RECORD_BYTES).clamp(1_000, 10_000_000);
+        config.set("queued.min.messages", read_ahead_records.to_string());
         // A fetch is a part of what is read ahead; a record larger than that is still fetched.
         let fetch_bytes = (self.read_ahead_bytes / 2).clamp(64 * 1024, 16 * 1024 * 1024);
         config.set("max.partition.fetch.bytes", fetch_bytes.to_string());
@@ -116,6 +119,9 @@ impl GroupSettings {
 /// this decides how long the first one keeps what the others are waiting for. The library counts
 /// coarsely: with 200 ms that is half a second, with 100 ms a third of one at most.
 const HEARTBEAT: Duration = Duration::from_millis(100);
+
+/// Of records that are smaller only as many are read ahead as there would be of this size.
+const RECORD_BYTES: usize = 256;
 
 /// The largest response that is taken from a broker; it bounds the size of a record.
 const MAX_RESPONSE_BYTES: u32 = 512 * 1024 * 1024;

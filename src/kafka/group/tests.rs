@@ -164,6 +164,27 @@ fn a_record_is_read_whole() {
 }
 
 #[test]
+fn a_partition_that_is_given_up_at_once_is_not_fetched_later() {
+    let (mut group, rebalance) = Group::start(3, 10, 3);
+    let Rebalance::Assigned(partitions) = rebalance else { panic!("{rebalance:?}") };
+    group.accept(partitions.clone());
+    group.member.give_up(&partitions).unwrap();
+    // Left to itself the library would ask half a second later where the partitions begin.
+    let clock = RealClock::new();
+    let end = clock.elapsed() + Duration::from_secs(1);
+    while let Some(left) = end.checked_sub(clock.elapsed()) {
+        let _ = group.member.ready().recv_timeout(left);
+        let polled = group.member.poll(|record| panic!("{} came", record.offset));
+        assert!(matches!(polled, Polled::Nothing), "{polled:?}");
+    }
+    write(&group.cluster, 3, 10, 3);
+    group.read_nothing();
+    // Of each partition that it fetches the library knows the range.
+    let ranges = partitions.iter().filter_map(|each| group.member.known_range(each));
+    assert!(ranges.clone().all(|range| range.end <= 10), "{:?}", ranges.collect::<Vec<_>>());
+}
+
+#[test]
 fn records_that_come_among_the_events_are_read_too() {
     let (mut group, rebalance) = Group::start(1, 50, 3);
     let Rebalance::Assigned(partitions) = &rebalance else { panic!("{rebalance:?}") };
