@@ -42,14 +42,16 @@ class Process:
         )
 
     def cpu_seconds(self):
-        """CPU seconds of all threads so far, to the nanosecond as the scheduler counts them."""
+        """CPU seconds so far: to the nanosecond as the scheduler counts those of living threads, or
+        to the hundredth with those of threads that have ended, whichever is more."""
         total = 0
         for task in Path(f"/proc/{self.child.pid}/task").iterdir():
             try:
                 total += int((task / "schedstat").read_text().split()[0])
             except OSError:
                 pass  # The thread has ended in the meantime.
-        return total / 1e9
+        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
+        return max(total / 1e9, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
 
     def memory_mib(self, field="VmRSS"):
         for line in Path(f"/proc/{self.child.pid}/status").read_text().splitlines():
@@ -58,16 +60,18 @@ class Process:
         return 0.0
 
     def is_running(self):
-        return self.child.poll() is None
+        """Whether it has not ended; one that has stays in /proc until it is stopped."""
+        ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return self.child.returncode is None and os.waitid(os.P_PID, self.child.pid, ended) is None
 
     def stop(self):
         if self.is_running():
             self.child.send_signal(signal.SIGTERM)
-            try:
-                self.child.wait(30)
-            except subprocess.TimeoutExpired:
-                self.child.kill()
-                self.child.wait()
+        try:
+            self.child.wait(30)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
         self.log.close()
 
 
@@ -95,11 +99,17 @@ class Kafka:
     def fill(self, topic, partitions, *what):
         """Makes a topic and writes records by Kafka's own tool."""
         self.run("create-topic", topic, "--partitions", str(partitions))
+        # Of many partitions each has a batch under way; together they must not wait for so long that
+        # the tool gives them up.
+        batch = max(1_000_000 // partitions, 16_384)
         self.run(
             "tool", "org.apache.kafka.tools.ProducerPerformance", "--topic", topic,
             *(str(word) for word in what), "--throughput", "-1", "--producer-props",
-            f"bootstrap.servers={self.address}", "batch.size=200000", "linger.ms=20",
-            "max.request.size=20000000", "buffer.memory=200000000",
+            f"bootstrap.servers={self.address}", f"batch.size={batch}", "linger.ms=20",
+            "max.request.size=20000000", f"buffer.memory={max(100 * batch, 64_000_000)}",
+            "request.timeout.ms=300000", "delivery.timeout.ms=600000", "max.block.ms=600000",
+            # Batches that a partition refuses while it is still being made are just sent again.
+            "enable.idempotence=false", "acks=1",
         )
 
     def remove(self):
