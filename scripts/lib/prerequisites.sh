@@ -98,13 +98,23 @@ spare_bookkeeping() {
         export CARGO_INCREMENTAL=0
 }
 
-# Compiling OpenSSL is two fifths of a first build. Where the system has one, with its headers, what
-# is built for this machine links to that; what is built for others has its own, see scripts/package.
-# Sets OPENSSL_NO_VENDOR to 1 or 0, which openssl-sys reads, unless it is set.
+has_openssl() { pkg-config --exists 'openssl >= 3.0' 2>/dev/null; }
+
+# Compiling OpenSSL is two fifths of a first build. Where the system has one, with its headers, or
+# lets them be installed, what is built for this machine links to that; what is built for others has
+# its own, see scripts/package. Sets OPENSSL_NO_VENDOR to 1 or 0, which openssl-sys reads, unless it
+# is set.
 take_host_openssl() {
-    local found=0
-    ! pkg-config --exists 'openssl >= 3.0' 2>/dev/null || found=1
-    export OPENSSL_NO_VENDOR=${OPENSSL_NO_VENDOR:-$found}
+    local built=${CARGO_TARGET_DIR:-${root:-.}/target}/debug/build
+    [ -z "${OPENSSL_NO_VENDOR:-}" ] || return 0
+    # Once one was compiled, there is nothing to be won any more.
+    if ! has_openssl && [ -n "$(package_manager)" ] && ! compgen -G "$built/openssl-sys-*" >/dev/null; then
+        (install "the headers of OpenSSL" "libssl-dev pkg-config" "openssl-devel pkgconf-pkg-config") ||
+            say "going on without them: OpenSSL is compiled as well, which takes two minutes more"
+    fi
+    OPENSSL_NO_VENDOR=0
+    ! has_openssl || OPENSSL_NO_VENDOR=1
+    export OPENSSL_NO_VENDOR
 }
 
 # What the Kafka client library and the TLS library in it are built with: a C and a C++ compiler and
