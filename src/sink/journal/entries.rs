@@ -261,32 +261,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sink::journal::{FileId, Part, Segment, replay};
-    use crate::sink::ownership::{StoreId, Writer};
+    use crate::sink::journal::replay;
+    use crate::sink::journal::samples::{self, batch, text};
 
     fn header() -> Entry {
-        let writer = Writer { store: StoreId::new(1), thread: 0 };
-        Entry::Header(Header {
-            writer,
-            file: FileId { device: 1, inode: 2, born_ns: None },
-            begin: 0,
-        })
-    }
-
-    fn batch(number: u64, bytes: Range<u64>) -> Batch {
-        let part = Part {
-            partition: Partition { topic: "t".into(), number: 0 },
-            offsets: 0..1,
-            records: 1,
-            segments: vec![Segment { start: bytes.start, length: bytes.end - bytes.start }],
-        };
-        Batch { number, bytes, checksum: 0, parts: vec![part] }
-    }
-
-    fn text(entries: &[Entry]) -> Vec<u8> {
-        let mut text = String::new();
-        entries.iter().for_each(|entry| entry.encode(&mut text));
-        text.into_bytes()
+        Entry::Header(samples::header(0))
     }
 
     /// The numbers of all batches with what the journal says of them, and the rest of it.

@@ -254,12 +254,10 @@ fn read(file: &mut File, start: u64, end: u64) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::kafka::group::Partition;
-    use crate::sink::journal::{Batch, FileId, Part, Segment};
-    use crate::sink::ownership::{StoreId, Writer};
+    use crate::sink::journal::{Batch, Part, Segment, samples};
 
     fn header() -> Header {
-        let writer = Writer { store: StoreId::new(1), thread: 0 };
-        Header { writer, file: FileId { device: 1, inode: 2, born_ns: None }, begin: 0 }
+        samples::header(0)
     }
 
     fn batch(number: u64) -> Entry {

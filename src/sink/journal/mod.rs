@@ -40,6 +40,8 @@ mod file;
 mod file_id;
 mod kept;
 mod replay;
+#[cfg(test)]
+mod samples;
 
 pub(in crate::sink) use entries::{Batches, Facts, Standing};
 pub use entries::{first_and_last_offset, last_offsets};

@@ -177,28 +177,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sink::journal::{FileId, Part, Segment};
-    use crate::sink::ownership::{StoreId, Writer};
+    use crate::sink::journal::samples::{self, batch, text};
 
     fn header(begin: u64) -> Entry {
-        let writer = Writer { store: StoreId::new(1), thread: 0 };
-        Entry::Header(Header { writer, file: FileId { device: 1, inode: 2, born_ns: None }, begin })
-    }
-
-    fn batch(number: u64, bytes: Range<u64>) -> Batch {
-        let part = Part {
-            partition: Partition { topic: "t".into(), number: 0 },
-            offsets: 0..1,
-            records: 1,
-            segments: vec![Segment { start: bytes.start, length: bytes.end - bytes.start }],
-        };
-        Batch { number, bytes, checksum: 0, parts: vec![part] }
-    }
-
-    fn text(entries: &[Entry]) -> Vec<u8> {
-        let mut text = String::new();
-        entries.iter().for_each(|entry| entry.encode(&mut text));
-        text.into_bytes()
+        Entry::Header(samples::header(begin))
     }
 
     fn numbers(replay: &Replay) -> Vec<u64> {

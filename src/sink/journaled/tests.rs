@@ -83,6 +83,14 @@ fn committed(offsets: &[(i32, i64)]) -> CommittedOffsets {
     offsets.iter().map(|(number, offset)| (partition(*number), of(*offset))).collect()
 }
 
+/// A process that died with a confirmed batch in its file and one that is not.
+fn write_one_confirmed_and_one_not(scene: &Scene) {
+    let mut file = scene.open();
+    batch(&mut file, 1, &[(0, 0)]);
+    file.confirmed(1);
+    batch(&mut file, 2, &[(0, 1)]);
+}
+
 #[test]
 fn what_is_in_no_batch_goes_when_the_file_is_opened_again() {
     let scene = Scene::new();
@@ -256,11 +264,7 @@ fn a_rewrite_that_was_interrupted_anywhere_is_finished_by_the_next_start() {
 #[test]
 fn batches_that_a_power_failure_took_are_void_and_confirmed_ones_are_missed() {
     let scene = Scene::new();
-    let mut file = scene.open();
-    batch(&mut file, 1, &[(0, 0)]);
-    file.confirmed(1);
-    batch(&mut file, 2, &[(0, 1)]);
-    drop(file);
+    write_one_confirmed_and_one_not(&scene);
     fs::write(&scene.path, "0:0\n0").unwrap();
     let mut file = scene.open();
     assert_eq!(scene.text(), "0:0\n");
@@ -346,11 +350,7 @@ fn a_file_from_before_the_journals_is_gone_on_with() {
 #[test]
 fn a_damaged_journal_takes_nothing_away() {
     let scene = Scene::new();
-    let mut file = scene.open();
-    batch(&mut file, 1, &[(0, 0)]);
-    file.confirmed(1);
-    batch(&mut file, 2, &[(0, 1)]);
-    drop(file);
+    write_one_confirmed_and_one_not(&scene);
     let mut journal = fs::read(scene.journal()).unwrap();
     let end = journal.len();
     journal[end - 20] ^= 1;

@@ -30,11 +30,7 @@ fn say_about(scene: &Scene, file: FileId) {
 #[test]
 fn a_file_that_got_the_number_of_a_removed_one_is_not_cut_by_its_journal() {
     let scene = Scene::new();
-    let mut file = scene.open();
-    batch(&mut file, 1, &[(0, 0)]);
-    file.confirmed(1);
-    batch(&mut file, 2, &[(0, 1)]);
-    drop(file);
+    write_one_confirmed_and_one_not(&scene);
     let before = FileId::at(&scene.path).unwrap();
     // Somebody has put another file in its place, and the file system has given it the same number.
     let now = make_anew(&scene.path, b"of somebody else\nand no end of it\n");
@@ -47,11 +43,7 @@ fn a_file_that_got_the_number_of_a_removed_one_is_not_cut_by_its_journal() {
 #[test]
 fn a_journal_is_believed_although_its_file_seems_younger_because_the_clock_was_set_back() {
     let scene = Scene::new();
-    let mut file = scene.open();
-    batch(&mut file, 1, &[(0, 0)]);
-    file.confirmed(1);
-    batch(&mut file, 2, &[(0, 1)]);
-    drop(file);
+    write_one_confirmed_and_one_not(&scene);
     let content = fs::read(&scene.path).unwrap();
     let younger = make_anew(&scene.path, &content);
     say_about(&scene, younger);
