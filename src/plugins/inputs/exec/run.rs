@@ -405,5 +405,6 @@ mod tests {
         );
         assert!(ran.result.is_ok(), "{:?}", ran.result);
         assert!(!ran.stdout.is_empty());
+        assert!(vec![0; 300_000].starts_with(&ran.stdout), "{} bytes", ran.stdout.len());
     }
 }
