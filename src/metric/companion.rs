@@ -1,26 +1,69 @@
 //! What goes along with a metric until it is done with.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+
+use super::{Origin, OriginalRecord};
 
 /// Something that all copies of a metric hold on to, and that is dropped with the last of them:
 /// after every output has written it, or it was given up or filtered out.
 ///
-/// Its `Drop` is how an input learns that there is room for more. Two metrics are equal whatever
-/// goes along with them.
+/// Its `Drop` is how an input learns that there is room for more, or that what it has read need
+/// not be read again.
+pub trait Accompany: Send + Sync {
+    /// The record that the metric was made of, if it was kept to be passed on as it came.
+    fn record(&self) -> Option<&OriginalRecord> {
+        None
+    }
+
+    /// Where the metric was read from, if it can be read from there again.
+    fn origin(&self) -> Option<&Arc<Origin>> {
+        None
+    }
+
+    /// Takes note that the agent ends before every output has written the metric, which is in
+    /// memory only. The drop that follows does not mean that it is done with.
+    fn leave_behind(&self) {}
+}
+
+/// What goes along with a metric, if anything does; two metrics are equal whatever it is.
 #[derive(Clone, Default)]
-pub struct Companion(Option<Arc<dyn Any + Send + Sync>>);
+pub struct Companion(Option<Arc<dyn Accompany>>);
 
 impl Companion {
     /// Makes a companion of anything that has something to do when it is dropped.
-    pub fn new(guard: Arc<dyn Any + Send + Sync>) -> Companion {
-        Companion(Some(guard))
+    pub fn new(accompanying: Arc<dyn Accompany>) -> Companion {
+        Companion(Some(accompanying))
     }
 
     /// Whether nothing goes along.
     pub fn is_none(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// The record that the metric was made of, if it was kept to be passed on as it came.
+    pub fn record(&self) -> Option<&OriginalRecord> {
+        self.0.as_ref()?.record()
+    }
+
+    /// Where the metric was read from, if it can be read from there again.
+    pub fn origin(&self) -> Option<&Arc<Origin>> {
+        self.0.as_ref()?.origin()
+    }
+
+    /// Lets it know that the agent ends before every output has written the metric.
+    pub fn leave_behind(&self) {
+        if let Some(accompanying) = &self.0 {
+            accompanying.leave_behind();
+        }
+    }
+
+    /// Whether both are the same one, so that the metrics were made of the same thing.
+    pub fn is_same(&self, other: &Companion) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
     }
 }
 

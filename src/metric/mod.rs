@@ -6,13 +6,15 @@
 mod binary;
 mod companion;
 mod float;
+mod origin;
 mod parts;
 mod timestamp;
 mod value;
 
 pub use binary::BinaryError;
-pub use companion::Companion;
+pub use companion::{Accompany, Companion};
 pub use float::{PlainFloat, push_plain_float};
+pub use origin::{Origin, OriginalRecord};
 pub use parts::{free_spare_lists, spare_lists};
 pub use timestamp::{Timestamp, seconds};
 pub use value::Value;

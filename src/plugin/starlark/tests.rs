@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Map, json};
 
 use super::*;
-use crate::metric::{Companion, Value as FieldValue};
+use crate::metric::{Accompany, Companion, Value as FieldValue};
 use crate::plugin::Stateful;
 use crate::system::fake::FakeClock;
 
@@ -163,6 +163,8 @@ fn what_scripts_make_is_freed_again() {
 }
 
 struct Settled(Arc<AtomicUsize>);
+
+impl Accompany for Settled {}
 
 impl Drop for Settled {
     fn drop(&mut self) {

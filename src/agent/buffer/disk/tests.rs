@@ -5,9 +5,14 @@ use std::sync::Weak;
 use proptest::prelude::*;
 
 use super::*;
-use crate::metric::Timestamp;
+use crate::metric::{Accompany, Timestamp};
 use crate::plugin::Rejection;
 use crate::system::fake::FakeClock;
+
+/// Goes along with a metric.
+struct Guard;
+
+impl Accompany for Guard {}
 
 fn open(folder: &Path) -> DiskBuffer {
     open_with(folder, Sync::EveryGroup)
@@ -80,8 +85,8 @@ fn only_the_named_metrics_of_a_partial_write_come_again() {
 fn what_goes_along_with_a_metric_ends_when_the_metric_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let mut buffer = open(folder.path());
-    let guard = Arc::new(());
-    let watched: Weak<()> = Arc::downgrade(&guard);
+    let guard = Arc::new(Guard);
+    let watched: Weak<Guard> = Arc::downgrade(&guard);
     let mut metric = Metric::new("m", Timestamp::EPOCH).with_field("n", 1i64);
     metric.companion = Companion::new(guard);
     buffer.add(metric);

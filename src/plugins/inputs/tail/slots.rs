@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 
-use crate::metric::Companion;
+use crate::metric::{Accompany, Companion};
 
 /// Room for a number of lines.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub(super) struct Slots {
 
 /// The place of a line; free again when the last metric made of it is done with.
 struct Slot(Receiver<()>);
+
+impl Accompany for Slot {}
 
 impl Drop for Slot {
     fn drop(&mut self) {

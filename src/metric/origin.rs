@@ -1,0 +1,104 @@
+//! Where metrics come from that can be read again, and what they were read as.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// A place that metrics were read from in order and can be read from again, such as a partition of
+/// a topic for as long as this agent has it.
+///
+/// Whoever keeps something of the metrics beyond their own way keeps it by origin: it is worth
+/// nothing once the origin was given up, because somebody else reads the same metrics then.
+/// What is to be known when they are read again, here or elsewhere, is left as a *mark*, which the
+/// input keeps together with how far was read. A mark that is set before a metric's companion is
+/// dropped is kept before, or together with, the fact that the metric is done with.
+#[derive(Debug)]
+pub struct Origin {
+    name: String,
+    is_given_up: AtomicBool,
+    marks: Mutex<BTreeMap<String, i64>>,
+}
+
+impl Origin {
+    /// An origin of which these marks are known from before.
+    pub fn new(name: impl Into<String>, marks: BTreeMap<String, i64>) -> Origin {
+        Origin { name: name.into(), is_given_up: AtomicBool::new(false), marks: Mutex::new(marks) }
+    }
+
+    /// What it is called in logs.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether somebody else may read the same metrics by now.
+    pub fn is_given_up(&self) -> bool {
+        self.is_given_up.load(Ordering::Acquire)
+    }
+
+    /// Takes note that somebody else may read the same metrics.
+    pub fn give_up(&self) {
+        self.is_given_up.store(true, Ordering::Release);
+    }
+
+    /// The mark that `of` has set last, be it in an agent before this one.
+    pub fn mark(&self, of: &str) -> Option<i64> {
+        self.locked().get(of).copied()
+    }
+
+    /// Sets the mark of `of`.
+    pub fn set_mark(&self, of: &str, mark: i64) {
+        let mut marks = self.locked();
+        match marks.get_mut(of) {
+            Some(old) => *old = mark,
+            None => {
+                marks.insert(of.to_owned(), mark);
+            }
+        }
+    }
+
+    /// All marks, by who has set them.
+    pub fn marks(&self) -> BTreeMap<String, i64> {
+        self.locked().clone()
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, i64>> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A record as it came, to be passed on unchanged.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OriginalRecord {
+    /// Its key, if it has one.
+    pub key: Option<Box<[u8]>>,
+    /// Its value; none for a tombstone.
+    pub value: Option<Box<[u8]>>,
+    /// Its headers, in order.
+    pub headers: Vec<(Box<str>, Option<Box<[u8]>>)>,
+    /// Its time, in milliseconds since 1970, if it has one.
+    pub timestamp_ms: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_what_was_set_last_or_known_before() {
+        let known = BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)]);
+        let origin = Origin::new("topic [0]", known);
+        origin.set_mark("b", 3);
+        origin.set_mark("c", 4);
+        let marks = ["a", "b", "c", "d"].map(|of| origin.mark(of));
+        assert_eq!(marks, [Some(1), Some(3), Some(4), None]);
+        assert_eq!(origin.marks().len(), 3);
+    }
+
+    #[test]
+    fn an_origin_is_given_up_once_and_for_all() {
+        let origin = Origin::new("topic [0]", BTreeMap::new());
+        assert!(!origin.is_given_up());
+        origin.give_up();
+        assert!(origin.is_given_up());
+    }
+}
