@@ -97,7 +97,7 @@ impl Admin {
     ) -> Result<Admin, AdminError> {
         connection.check_files()?;
         let log_target = log_target.into();
-        let log = ClientLog::new(log_target.clone(), clock.clone(), connection.token().cloned());
+        let log = ClientLog::new(log_target.clone(), clock.clone(), connection.tokens().cloned());
         let client: BaseProducer<ClientLog> =
             connection.client_config().create_with_context(log).map_err(AdminError::client)?;
         // The first events are there already: the library asks for the token before it connects.
@@ -147,7 +147,7 @@ impl Admin {
             partitions,
             reason,
         };
-        if self.connection.token().is_some() {
+        if self.connection.tokens().is_some() {
             return Err(failed("topics cannot be created with OAUTHBEARER".to_owned()));
         }
         let log = ClientLog::new(self.log_target.clone(), self.clock.clone(), None);

@@ -7,6 +7,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
+use super::TokenSource;
 use crate::system::Secret;
 
 /// What a producer and a consumer need alike to reach a cluster.
@@ -73,7 +74,7 @@ pub enum Sasl {
     /// Name and a password that never leaves the client, with SHA-512.
     ScramSha512(Credentials),
     /// A token that somebody else has made.
-    OAuthBearer(Secret),
+    OAuthBearer(TokenSource),
 }
 
 /// A name and its password.
@@ -183,10 +184,10 @@ impl Connection {
         Ok(())
     }
 
-    /// The token of OAUTHBEARER, which the library asks for when it needs it.
-    pub fn token(&self) -> Option<&Secret> {
+    /// Where the tokens of OAUTHBEARER come from; the library asks when it needs one.
+    pub fn tokens(&self) -> Option<&TokenSource> {
         match &self.sasl {
-            Some(Sasl::OAuthBearer(token)) => Some(token),
+            Some(Sasl::OAuthBearer(tokens)) => Some(tokens),
             _ => None,
         }
     }
@@ -293,7 +294,7 @@ mod tests {
             Sasl::Plain(credentials()),
             Sasl::ScramSha256(credentials()),
             Sasl::ScramSha512(credentials()),
-            Sasl::OAuthBearer(Secret::new("hush")),
+            Sasl::OAuthBearer(TokenSource::fixed(Secret::new("hush"))),
         ];
         let only_newest = Tls { older: OlderTls::Refused, ..Tls::default() };
         let suites = OlderTls::Suites("ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=1".into());
@@ -362,7 +363,10 @@ mod tests {
     #[test]
     fn secrets_are_not_shown() {
         let tls = Tls { key_password: Some(Secret::new("hush")), ..Tls::default() };
-        for sasl in [Sasl::ScramSha512(credentials()), Sasl::OAuthBearer(Secret::new("hush"))] {
+        for sasl in [
+            Sasl::ScramSha512(credentials()),
+            Sasl::OAuthBearer(TokenSource::fixed(Secret::new("hush"))),
+        ] {
             let mut connection = Connection::plain(vec!["a:1".into()], "test");
             connection.tls = Some(tls.clone());
             connection.sasl = Some(sasl);

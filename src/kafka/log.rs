@@ -15,8 +15,8 @@ use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::TokenSource;
 use crate::system::Clock;
-use crate::system::Secret;
 
 /// How long a text that was written is not written again.
 const QUIET_TIME: Duration = Duration::from_secs(60);
@@ -29,11 +29,11 @@ const TEXTS_REMEMBERED: usize = 64;
 const FAR_FUTURE_MS: i64 = 253_402_300_799_000;
 
 /// The part of a client's context that producers and consumers share: the log, the last error,
-/// and the token of OAUTHBEARER.
+/// and the tokens of OAUTHBEARER.
 pub struct ClientLog {
     target: Arc<str>,
     clock: Arc<dyn Clock>,
-    token: Option<Secret>,
+    tokens: Option<TokenSource>,
     repeats: Mutex<Repeats>,
     last_error: Mutex<Option<ClientError>>,
     is_cut_off: AtomicBool,
@@ -59,16 +59,16 @@ pub enum Outlook {
 }
 
 impl ClientLog {
-    /// Makes a log whose lines stand under `target`; `token` is for OAUTHBEARER.
+    /// Makes a log whose lines stand under `target`; `tokens` are for OAUTHBEARER.
     pub fn new(
         target: impl Into<Arc<str>>,
         clock: Arc<dyn Clock>,
-        token: Option<Secret>,
+        tokens: Option<TokenSource>,
     ) -> ClientLog {
         ClientLog {
             target: target.into(),
             clock,
-            token,
+            tokens,
             repeats: Mutex::new(Repeats::default()),
             last_error: Mutex::new(None),
             is_cut_off: AtomicBool::new(false),
@@ -156,12 +156,15 @@ impl ClientContext for ClientLog {
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        let token = self.token.as_ref().ok_or("there is no token")?;
+        let tokens = self.tokens.as_ref().ok_or("there is no token")?;
+        let token = tokens.token().inspect_err(|error| {
+            self.write(Level::Error, &format!("no token to log in with: {error}"));
+        })?;
         Ok(OAuthToken {
-            token: token.expose().to_owned(),
+            token: token.text.expose().to_owned(),
             // The brokers take the principal from the token; this one is never sent.
             principal_name: "client".to_owned(),
-            lifetime_ms: FAR_FUTURE_MS,
+            lifetime_ms: token.until_ms.unwrap_or(FAR_FUTURE_MS),
         })
     }
 }

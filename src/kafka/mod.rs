@@ -18,6 +18,7 @@ mod reader;
 #[cfg(test)]
 pub(crate) mod reading;
 mod record;
+mod token;
 
 pub use admin::{Admin, AdminError, Creation, Topic};
 pub use connection::{
@@ -30,3 +31,4 @@ pub use partition::sarama_partition;
 pub use producer::{Acks, Compression, ConnectError, Delivery, Producer, ProducerSettings};
 pub use reader::{ReadError, TopicReader};
 pub use record::{ProduceError, Record};
+pub use token::{Token, TokenSource};

@@ -163,8 +163,8 @@ impl Producer {
     }
 
     fn make_client(&self, batching: Batching) -> Result<Client, PropertyError> {
-        let token = self.connection.token().cloned();
-        let log = ClientLog::new(self.log_target.clone(), self.clock.clone(), token);
+        let tokens = self.connection.tokens().cloned();
+        let log = ClientLog::new(self.log_target.clone(), self.clock.clone(), tokens);
         let client: Client = self
             .settings
             .client_config(&self.connection, batching)

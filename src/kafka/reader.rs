@@ -276,6 +276,6 @@ fn client(
     config.set("fetch.queue.backoff.ms", "10");
     config.set("queued.max.messages.kbytes", "4096");
     let config = connection.client_config_over(&config);
-    let log = ClientLog::new("", clock.clone(), connection.token().cloned());
+    let log = ClientLog::new("", clock.clone(), connection.tokens().cloned());
     config.create_with_context(log).map_err(|error| ReadError::Client(error.into()))
 }

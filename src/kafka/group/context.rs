@@ -12,10 +12,9 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 
 use super::{Partition, Rebalance};
-use crate::kafka::ClientLog;
 use crate::kafka::lag::{PartitionLag, parse_statistics};
+use crate::kafka::{ClientLog, TokenSource};
 use crate::system::Clock;
-use crate::system::Secret;
 
 /// The library's callbacks for a member; they run on the thread that polls.
 pub(super) struct MemberContext {
@@ -43,10 +42,10 @@ impl MemberContext {
     pub(super) fn new(
         log_target: &str,
         clock: Arc<dyn Clock>,
-        token: Option<Secret>,
+        tokens: Option<TokenSource>,
     ) -> MemberContext {
         MemberContext {
-            log: ClientLog::new(log_target, clock, token),
+            log: ClientLog::new(log_target, clock, tokens),
             rebalances: Mutex::default(),
             lags: Mutex::default(),
             closing: AtomicBool::new(false),

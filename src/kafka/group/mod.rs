@@ -137,8 +137,8 @@ impl GroupMember {
         log_target: &str,
         clock: Arc<dyn Clock>,
     ) -> Result<GroupMember, GroupError> {
-        let token = settings.connection.token().cloned();
-        let context = MemberContext::new(log_target, clock, token);
+        let tokens = settings.connection.tokens().cloned();
+        let context = MemberContext::new(log_target, clock, tokens);
         let mut consumer: BaseConsumer<MemberContext> =
             settings.client_config().create_with_context(context)?;
         let (wake, ready) = bounded(1);

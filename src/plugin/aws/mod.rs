@@ -5,6 +5,7 @@
 //! SDK reference guide for the order in which credentials are looked for.
 
 mod credentials;
+mod kafka_tokens;
 mod profile;
 mod program;
 mod services;
@@ -27,6 +28,7 @@ use crate::system::{Clock, Secret, environment_variable};
 
 pub use credentials::AwsError;
 use credentials::Source;
+pub use kafka_tokens::{KafkaIdentity, KafkaTokens};
 use sign::Scope;
 
 /// Credentials are renewed so long before they end.
@@ -116,6 +118,15 @@ impl AwsSigner {
     /// # Errors
     /// If there are no credentials to be had.
     pub fn sign(&self, request: &mut Request<'_>) -> Result<(), AwsError> {
+        self.with_credentials(|credentials, scope, now| {
+            sign::sign(request, credentials, scope, now);
+        })
+    }
+
+    fn with_credentials<T>(
+        &self,
+        sign: impl FnOnce(&Credentials, &Scope<'_>, Timestamp) -> T,
+    ) -> Result<T, AwsError> {
         let scope = Scope { region: &self.region, service: &self.service };
         let now = self.clock.now();
         let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -126,9 +137,9 @@ impl AwsSigner {
             Some(credentials) => credentials,
             None => self.source.fetch(self)?,
         };
-        sign::sign(request, &credentials, &scope, now);
+        let signed = sign(&credentials, &scope, now);
         *lent = Some(credentials);
-        Ok(())
+        Ok(signed)
     }
 }
 

@@ -5,11 +5,12 @@
 //! for which fields of the header are signed.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::Credentials;
-use crate::http::{Request, encode_query};
+use crate::http::{Request, Url, encode_query};
 use crate::metric::Timestamp;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -38,7 +39,7 @@ pub(super) fn sign(
     now: Timestamp,
 ) {
     let time = compact_time(now);
-    let scope_text = format!("{}/{}/{}/aws4_request", &time[..8], scope.region, scope.service);
+    let scope_text = scope.text(&time);
     request.headers.set("X-Amz-Date", &*time);
     if !credentials.token.is_empty() {
         request.headers.set("X-Amz-Security-Token", credentials.token.expose());
@@ -47,12 +48,7 @@ pub(super) fn sign(
     let query = canonical_query(&request.url.query_pairs());
     request.url = request.url.clone().with_query(query);
     let (canonical, signed_names) = canonical_request(request);
-    let to_sign = format!("{ALGORITHM}\n{time}\n{scope_text}\n{}", hex(&Sha256::digest(canonical)));
-    let secret = format!("AWS4{}", credentials.secret_key.expose());
-    let key = [&time[..8], scope.region, scope.service, "aws4_request"]
-        .iter()
-        .fold(secret.into_bytes(), |key, part| hmac(&key, part.as_bytes()).to_vec());
-    let signature = hex(&hmac(&key, to_sign.as_bytes()));
+    let signature = signature(&canonical, credentials, scope, &time);
     let access_key = &credentials.access_key;
     request.headers.set(
         "Authorization",
@@ -61,6 +57,52 @@ pub(super) fn sign(
              Signature={signature}"
         ),
     );
+}
+
+/// Signs an address, so that who has it may get what is there for as long as `lifetime`.
+///
+/// # References
+/// "Authenticating requests: using query parameters" of Amazon's documentation.
+pub(super) fn presign(
+    url: Url,
+    credentials: &Credentials,
+    scope: &Scope<'_>,
+    now: Timestamp,
+    lifetime: Duration,
+) -> Url {
+    let time = compact_time(now);
+    let mut pairs = url.query_pairs();
+    let mut add = |name: &str, value: String| pairs.push((name.to_owned(), value));
+    add("X-Amz-Algorithm", ALGORITHM.to_owned());
+    add("X-Amz-Credential", format!("{}/{}", credentials.access_key, scope.text(&time)));
+    add("X-Amz-Date", time.clone());
+    add("X-Amz-Expires", lifetime.as_secs().to_string());
+    if !credentials.token.is_empty() {
+        add("X-Amz-Security-Token", credentials.token.expose().to_owned());
+    }
+    add("X-Amz-SignedHeaders", "host".to_owned());
+    let query = canonical_query(&pairs);
+    let request = Request::new("GET", url.with_query(query.clone()), b"");
+    let signature = signature(&canonical_request(&request).0, credentials, scope, &time);
+    request.url.with_query(format!("{query}&X-Amz-Signature={signature}"))
+}
+
+impl Scope<'_> {
+    /// As it stands in signatures of this time.
+    fn text(&self, time: &str) -> String {
+        format!("{}/{}/{}/aws4_request", &time[..8], self.region, self.service)
+    }
+}
+
+/// The signature of a request in the form that is hashed.
+fn signature(canonical: &str, credentials: &Credentials, scope: &Scope<'_>, time: &str) -> String {
+    let hash = hex(&Sha256::digest(canonical));
+    let to_sign = format!("{ALGORITHM}\n{time}\n{}\n{hash}", scope.text(time));
+    let secret = format!("AWS4{}", credentials.secret_key.expose());
+    let key = [&time[..8], scope.region, scope.service, "aws4_request"]
+        .iter()
+        .fold(secret.into_bytes(), |key, part| hmac(&key, part.as_bytes()).to_vec());
+    hex(&hmac(&key, to_sign.as_bytes()))
 }
 
 /// The request in the form that is hashed, and the names of the fields in it.
@@ -161,7 +203,6 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Url;
     use crate::system::Secret;
 
     /// 30 August 2015, 12:36:00 UTC: the time of the test suite.
@@ -229,6 +270,33 @@ mod tests {
                  SignedHeaders={names}, Signature={signature}"
             );
             assert_eq!(authorization(&mut request), expected, "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_signed_as_amazons_own_library_signs_them() {
+        for (token, in_query, expected) in [
+            ("", "", "c413a83bc64a339e31a5e5e9ed99d778ff843206b427540cafa5122c01e3e993"),
+            (
+                "se/ss+ion=",
+                "&X-Amz-Security-Token=se%2Fss%2Bion%3D",
+                "25e7179adb07db882e66f9372c72b13337fbf2932eb4f7659390be04a6a18247",
+            ),
+        ] {
+            let url = "https://kafka.us-east-1.amazonaws.com/?Action=kafka-cluster%3AConnect";
+            let credentials = Credentials { token: Secret::new(token), ..credentials() };
+            let scope = Scope { region: "us-east-1", service: "kafka-cluster" };
+            let lifetime = Duration::from_secs(900);
+            let signed = presign(Url::parse(url).unwrap(), &credentials, &scope, NOW, lifetime);
+            assert_eq!(
+                signed.target(),
+                format!(
+                    "/?Action=kafka-cluster%3AConnect&X-Amz-Algorithm=AWS4-HMAC-SHA256\
+                     &X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fus-east-1%2Fkafka-cluster%2F\
+                     aws4_request&X-Amz-Date=20150830T123600Z&X-Amz-Expires=900{in_query}\
+                     &X-Amz-SignedHeaders=host&X-Amz-Signature={expected}"
+                )
+            );
         }
     }
 

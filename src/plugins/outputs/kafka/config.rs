@@ -56,6 +56,10 @@ pub struct Config {
     pub(super) sasl_version: i64,
     pub(super) sasl_access_token: SecretOption,
     pub(super) sasl_extensions: BTreeMap<String, String>,
+    pub(super) sasl_aws_msk_iam_region: String,
+    pub(super) sasl_aws_msk_iam_profile: String,
+    pub(super) sasl_aws_msk_iam_role: String,
+    pub(super) sasl_aws_msk_iam_session: String,
     metric_name_header: String,
     topic_suffix: TopicSuffix,
     headers: BTreeMap<String, String>,
@@ -75,17 +79,13 @@ pub(super) enum ProducerTimestamp {
 
 /// Options of mechanisms that there are not; they are taken so that the message can name the
 /// mechanism rather than each of them.
-const OPTIONS_OF_OTHER_MECHANISMS: [&str; 10] = [
+const OPTIONS_OF_OTHER_MECHANISMS: [&str; 6] = [
     "sasl_gssapi_service_name",
     "sasl_gssapi_auth_type",
     "sasl_gssapi_kerberos_config_path",
     "sasl_gssapi_realm",
     "sasl_gssapi_key_tab_path",
     "sasl_gssapi_disable_pafxfast",
-    "sasl_aws_msk_iam_region",
-    "sasl_aws_msk_iam_profile",
-    "sasl_aws_msk_iam_role",
-    "sasl_aws_msk_iam_session",
 ];
 
 const DEFAULT_CLIENT_ID: &str = "Telegraf";
@@ -134,6 +134,10 @@ impl Default for Config {
             sasl_version: 1,
             sasl_access_token: SecretOption::default(),
             sasl_extensions: BTreeMap::new(),
+            sasl_aws_msk_iam_region: String::new(),
+            sasl_aws_msk_iam_profile: String::new(),
+            sasl_aws_msk_iam_role: String::new(),
+            sasl_aws_msk_iam_session: String::new(),
             metric_name_header: String::new(),
             topic_suffix: TopicSuffix::default(),
             headers: BTreeMap::new(),
@@ -215,7 +219,8 @@ impl Config {
         };
         let mut connection = Connection::plain(self.brokers.clone(), client_id);
         connection.tls = self.tls(&context.log)?;
-        connection.sasl = self.sasl(|option| context.fixed_secret(option))?;
+        connection.sasl =
+            self.sasl(&context.system.clock, |option| context.fixed_secret(option))?;
         if self.keep_alive_period.is_negative() {
             connection.properties.push(("socket.keepalive.enable".to_owned(), "false".to_owned()));
         }

@@ -3,12 +3,15 @@
 //! # References
 //! Telegraf's common options for TLS and for Kafka's SASL.
 
+use std::sync::Arc;
+
 use super::config::Config;
 use crate::http::tls::{TlsVersion, cipher_list};
-use crate::kafka::{Credentials, OlderTls, Sasl, Tls, Verification};
+use crate::kafka::{Credentials, OlderTls, Sasl, Tls, Token, TokenSource, Verification};
+use crate::plugin::aws::{KafkaIdentity, KafkaTokens};
 use crate::plugin::settings::SecretOption;
 use crate::plugin::{BuildError, PluginLog};
-use crate::system::Secret;
+use crate::system::{Clock, Secret};
 
 impl Config {
     /// Encryption, if the options ask for it: by saying so, or by setting anything that only
@@ -50,10 +53,12 @@ impl Config {
                  under which the broker is addressed",
             ));
         }
+        // Who may ask for new keys makes no difference: Kafka's brokers never do.
         match self.tls_renegotiation_method.as_str() {
-            "" | "never" => Ok(()),
+            "" | "never" | "once" | "freely" => Ok(()),
             other => Err(BuildError::invalid(format!(
-                "tls_renegotiation_method can only be \"never\"; found {other:?}"
+                "unrecognized renegotiation method {other:?}; there are \"never\", \"once\" and \
+                 \"freely\""
             ))),
         }
     }
@@ -74,6 +79,7 @@ impl Config {
     /// Authentication, if there is a name or a mechanism; `secret` looks up what options refer to.
     pub(super) fn sasl(
         &self,
+        clock: &Arc<dyn Clock>,
         secret: impl Fn(&SecretOption) -> Result<Secret, BuildError>,
     ) -> Result<Option<Sasl>, BuildError> {
         if self.sasl_username.is_empty() && self.sasl_mechanism.is_empty() {
@@ -98,21 +104,61 @@ impl Config {
             "OAUTHBEARER" if self.sasl_access_token.is_empty() => {
                 Err(BuildError::invalid("OAUTHBEARER wants sasl_access_token"))
             }
-            "OAUTHBEARER" if !self.sasl_extensions.is_empty() => Err(BuildError::invalid(
-                "sasl_extensions is not supported: the token goes out without extensions",
-            )),
-            "OAUTHBEARER" => Ok(Some(Sasl::OAuthBearer(secret(&self.sasl_access_token)?))),
+            "OAUTHBEARER" | "AWS-MSK-IAM" if !self.sasl_extensions.is_empty() => {
+                Err(BuildError::invalid(
+                    "sasl_extensions is not supported: the token goes out without extensions",
+                ))
+            }
+            "OAUTHBEARER" => {
+                let token = TokenSource::fixed(secret(&self.sasl_access_token)?);
+                Ok(Some(Sasl::OAuthBearer(token)))
+            }
+            "AWS-MSK-IAM" => Ok(Some(Sasl::OAuthBearer(self.amazons_tokens(clock)?))),
             other => Err(BuildError::invalid(format!(
                 "sasl_mechanism {other:?} is not supported; there are PLAIN, SCRAM-SHA-256, \
-                 SCRAM-SHA-512 and OAUTHBEARER"
+                 SCRAM-SHA-512, OAUTHBEARER and AWS-MSK-IAM"
             ))),
         }
+    }
+
+    /// Where the tokens come from that Amazon's managed Kafka takes.
+    fn amazons_tokens(&self, clock: &Arc<dyn Clock>) -> Result<TokenSource, BuildError> {
+        let (profile, role) = (&self.sasl_aws_msk_iam_profile, &self.sasl_aws_msk_iam_role);
+        let session = &self.sasl_aws_msk_iam_session;
+        if self.sasl_aws_msk_iam_region.is_empty() {
+            return Err(BuildError::invalid("AWS-MSK-IAM wants sasl_aws_msk_iam_region"));
+        }
+        let has_part_of_role = !(role.is_empty() && session.is_empty());
+        let identity = match (profile.is_empty(), has_part_of_role) {
+            (false, false) => KafkaIdentity::Profile(profile.clone()),
+            (false, true) => {
+                return Err(BuildError::invalid(
+                    "sasl_aws_msk_iam_profile does not go together with sasl_aws_msk_iam_role and \
+                     sasl_aws_msk_iam_session",
+                ));
+            }
+            (true, _) if role.is_empty() || session.is_empty() => {
+                return Err(BuildError::invalid(
+                    "AWS-MSK-IAM wants sasl_aws_msk_iam_profile, or sasl_aws_msk_iam_role together \
+                     with sasl_aws_msk_iam_session",
+                ));
+            }
+            (true, _) => KafkaIdentity::Role { arn: role.clone(), session: session.clone() },
+        };
+        let tokens = KafkaTokens::new(&self.sasl_aws_msk_iam_region, identity, clock.clone())
+            .map_err(|error| BuildError::invalid(error.to_string()))?;
+        Ok(TokenSource::new(move || {
+            let (text, until) = tokens.make()?;
+            Ok(Token { text, until_ms: Some(until.millis()) })
+        }))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::Timestamp;
+    use crate::system::fake::FakeClock;
 
     type Change = fn(&mut Config);
 
@@ -128,7 +174,8 @@ mod tests {
 
     fn sasl(config: Config) -> Result<Option<Sasl>, BuildError> {
         let text = |option: &SecretOption| if *option == "hush".into() { "hush" } else { "me" };
-        config.sasl(|option| Ok(Secret::new(text(option))))
+        let clock: Arc<dyn Clock> = Arc::new(FakeClock::at(Timestamp::EPOCH));
+        config.sasl(&clock, |option| Ok(Secret::new(text(option))))
     }
 
     #[test]
@@ -164,7 +211,7 @@ mod tests {
             (|c| c.tls_server_name = "kafka".into(), "tls_server_name"),
             (|c| c.tls_cipher_suites = vec!["X".into()], "\"X\" unsupported cipher"),
             (|c| c.tls_min_version = "TLS14".into(), "could not parse tls version \"TLS14\""),
-            (|c| c.tls_renegotiation_method = "once".into(), "tls_renegotiation_method"),
+            (|c| c.tls_renegotiation_method = "often".into(), "renegotiation method \"often\""),
         ];
         for (change, option) in cases {
             let mut config = config(change);
@@ -217,7 +264,7 @@ mod tests {
 
     #[test]
     fn mechanisms_that_there_are_not_are_named_with_those_that_there_are() {
-        for mechanism in ["GSSAPI", "AWS-MSK-IAM", "plain"] {
+        for mechanism in ["GSSAPI", "plain"] {
             let mut config = Config::default();
             config.sasl_mechanism = mechanism.to_owned();
             let error = sasl(config).unwrap_err().to_string();
@@ -225,5 +272,46 @@ mod tests {
         }
         assert!(sasl(config(|c| c.sasl_mechanism = "OAUTHBEARER".into())).is_err());
         assert!(sasl(config(|c| (c.sasl_username, c.sasl_version) = ("me".into(), 2))).is_err());
+    }
+
+    #[test]
+    fn tokens_of_amazons_come_from_a_profile_or_a_role() {
+        let cases: [(Change, Option<&str>); 6] = [
+            (|_| {}, Some("wants sasl_aws_msk_iam_profile, or")),
+            (|c| c.sasl_aws_msk_iam_region.clear(), Some("sasl_aws_msk_iam_region")),
+            (|c| c.sasl_aws_msk_iam_role = "arn:r".into(), Some("together with")),
+            (
+                |c| {
+                    c.sasl_aws_msk_iam_role = "arn:r".into();
+                    c.sasl_aws_msk_iam_session = "s".into();
+                },
+                None,
+            ),
+            (
+                |c| {
+                    c.sasl_aws_msk_iam_profile = "p".into();
+                    c.sasl_aws_msk_iam_session = "s".into();
+                },
+                Some("does not go together"),
+            ),
+            (
+                |c| c.sasl_aws_msk_iam_profile = "nobody".into(),
+                Some("failed to get shared config profile, nobody"),
+            ),
+        ];
+        for (change, expected) in cases {
+            let mut config = config(|c| {
+                c.sasl_mechanism = "AWS-MSK-IAM".into();
+                c.sasl_aws_msk_iam_region = "eu-west-1".into();
+            });
+            change(&mut config);
+            match (sasl(config), expected) {
+                (Ok(Some(Sasl::OAuthBearer(_))), None) => {}
+                (Err(error), Some(expected)) => {
+                    assert!(error.to_string().contains(expected), "{error}");
+                }
+                (found, expected) => panic!("{found:?} instead of {expected:?}"),
+            }
+        }
     }
 }
