@@ -2,6 +2,8 @@
 # variables `dir`, `target`, `root` and options it reads.
 # shellcheck shell=bash disable=SC2154
 
+pom=$root/scripts/lib/kafka/pom.xml
+
 # How long a broker may take to answer; a busy machine takes ten times what an idle one does.
 start_limit_s=120
 stop_limit_s=20
@@ -9,77 +11,70 @@ stop_limit_s=20
 TOOL_OPTIONS=(-Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
     -Dlog4j2.configurationFile="$root/scripts/lib/kafka/log4j2-tools.properties")
 
-# Sets JAVA and `jars`, the folder of Kafka's jars, fetching them when they are not there.
-prepare_kafka() {
-    local pom=$root/scripts/lib/kafka/pom.xml version fresh
-    need_java
-    version=$(sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' "$pom")
-    jars=$target/kafka/$version
-    [ ! -d "$jars" ] || return 0
+# Prints a property of the list of what is fetched.
+version_of() {
+    sed -n "s:.*<$1.version>\(.*\)</$1.version>.*:\1:p" "$pom"
+}
+
+# fill_folder FOLDER WHAT ARGUMENTS...: has Maven fill a folder, if that is not there yet; the folder
+# follows the arguments.
+fill_folder() {
+    local folder=$1 what=$2 fresh
+    shift 2
+    [ ! -d "$folder" ] || return 0
     mkdir -p "$target/kafka"
     # Of several that start at once one fetches, the others wait for it.
     exec 9>"$target/kafka/.fetching"
     flock 9
-    if [ ! -d "$jars" ]; then
+    if [ ! -d "$folder" ]; then
         need_maven
-        say "Fetching Apache Kafka $version from Maven Central"
+        say "Fetching $what from Maven Central"
         fresh=$(mktemp -d "$target/kafka/.fetching-XXXXXX")
-        if ! mvn -B -q -f "$pom" dependency:copy-dependencies -DincludeScope=runtime \
-            -DoutputDirectory="$fresh" >"$target/kafka/maven.log" 2>&1; then
+        if ! mvn -B -q -f "$pom" "$@$fresh" >"$target/kafka/maven.log" 2>&1; then
             tail -n 20 "$target/kafka/maven.log" >&2
             rm -rf "$fresh"
-            fail "Maven could not fetch Kafka; its whole output is in $target/kafka/maven.log"
+            fail "Maven could not fetch $what; its whole output is in $target/kafka/maven.log"
         fi
-        # Renamed as a whole, so that half a Kafka is never taken for one.
+        # Renamed as a whole, so that half of it is never taken for all.
         chmod 755 "$fresh"
-        mv "$fresh" "$jars"
+        mv "$fresh" "$folder"
     fi
     exec 9>&-
 }
 
-# Prints when a process started, in clock ticks since the machine did; nothing if there is none.
-# Together with its id this names one process for good. A dead one not yet reaped counts as gone.
-start_time() {
-    local stat fields
-    { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
-    # The program's name, in parentheses, may hold spaces.
-    read -r -a fields <<<"${stat##*) }"
-    [ "${fields[0]}" = Z ] || echo "${fields[19]}"
+# Sets JAVA and `jars`, the folder of Kafka's jars, fetching them when they are not there.
+prepare_kafka() {
+    local version
+    need_java
+    version=$(version_of kafka)
+    jars=$target/kafka/$version
+    fill_folder "$jars" "Apache Kafka $version" dependency:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory=
 }
 
-# running FILE: prints the process id in a pid file if that very process still runs.
-running() {
-    local pid started
-    { read -r pid started <"$1"; } 2>/dev/null || return 1
-    [ -n "$started" ] && [ "$(start_time "$pid")" = "$started" ] && echo "$pid"
+# Sets `jolokia`, the file that makes any Java program tell its beans over HTTP, fetching it when it
+# is not there.
+prepare_jolokia() {
+    local version
+    version=$(version_of jolokia)
+    fill_folder "$target/kafka/jolokia-$version" "Jolokia $version" dependency:copy \
+        "-Dartifact=org.jolokia:jolokia-agent-jvm:$version:jar:javaagent" -DoutputDirectory=
+    jolokia=$target/kafka/jolokia-$version/jolokia-agent-jvm-$version-javaagent.jar
 }
 
 broker_ids() { seq "$(cat "$dir/brokers" 2>/dev/null || echo 0)"; }
-
-# Prints ports that nothing listens on. Below the range that the kernel hands out for outgoing
-# connections, so that none of those takes the port of a broker that was killed.
-free_ports() {
-    local wanted=$1 busy port
-    busy=$(awk 'FNR > 1 { split($2, at, ":"); print at[2] }' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
-    while [ "$wanted" -gt 0 ]; do
-        port=$((15000 + (RANDOM << 15 | RANDOM) % 17000))
-        if ! grep -qi "^$(printf '%04X' "$port")\$" <<<"$busy"; then
-            echo "$port"
-            busy+=$'\n'$(printf '%04X' "$port")
-            wanted=$((wanted - 1))
-        fi
-    done
-}
 
 # Writes broker-N/server.properties for all brokers, and the files with their addresses.
 write_properties() {
     local ports=() all id at=0 kind kinds=(PLAINTEXT) listeners maps voters='' addresses
     [ -z "$security" ] || kinds+=(SASL TLS SASL_TLS)
-    mapfile -t all < <(free_ports $((brokers * (${#kinds[@]} + 1))))
+    mapfile -t all < <(free_ports $((brokers * (${#kinds[@]} + 2))))
+    [ -z "$with_jolokia" ] || : >"$dir/jolokia"
     for id in $(seq "$brokers"); do
         voters+="${voters:+,}$id@127.0.0.1:${all[at]}"
         ports[id]=${all[at]}
-        at=$((at + 1))
+        [ -z "$with_jolokia" ] || echo "http://127.0.0.1:${all[at + 1]}/jolokia" >>"$dir/jolokia"
+        at=$((at + 2))
     done
     declare -A port_of
     for kind in "${kinds[@]}"; do
@@ -155,10 +150,15 @@ format_storage() {
 
 # Starts the process of a broker and leaves it running.
 launch_broker() {
-    local here=$dir/broker-$1 pid
+    local here=$dir/broker-$1 pid agent=() port
     rm -f "$here/server.log"
+    if [ -e "$dir/jolokia" ]; then
+        prepare_jolokia
+        port=$(sed -n "$1s:.*\:\([0-9]*\)/.*:\1:p" "$dir/jolokia")
+        agent=("-javaagent:$jolokia=host=127.0.0.1,port=$port")
+    fi
     # In a session of its own: Ctrl-C at the terminal is for the one who runs the cluster.
-    setsid "$JAVA" "-Xmx$(cat "$dir/heap")" -XX:+UseG1GC -XX:+ExitOnOutOfMemoryError \
+    setsid "$JAVA" "${agent[@]}" "-Xmx$(cat "$dir/heap")" -XX:+UseG1GC -XX:+ExitOnOutOfMemoryError \
         -Djava.awt.headless=true -Dkafka.logs.dir="$here" \
         -Dlog4j2.configurationFile="$root/scripts/lib/kafka/log4j2.properties" \
         -cp "$jars/*" kafka.Kafka "$here/server.properties" >"$here/output.log" 2>&1 </dev/null &
