@@ -12,6 +12,7 @@ pub mod http_listener_v2;
 pub mod influxdb_listener;
 pub mod internal;
 pub mod interrupts;
+pub mod jolokia2_agent;
 pub mod kernel;
 pub mod linux_sysctl_fs;
 pub mod mem;
@@ -46,6 +47,7 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &influxdb_listener::PLUGIN,
     &internal::PLUGIN,
     &interrupts::PLUGIN,
+    &jolokia2_agent::PLUGIN,
     &kernel::PLUGIN,
     &linux_sysctl_fs::PLUGIN,
     &mem::PLUGIN,
