@@ -21,6 +21,12 @@ pub trait Accompany: Send + Sync {
         None
     }
 
+    /// Its place in the origin, the same whenever it is read again: whatever has a higher one was
+    /// read later. Metrics of one record have it in common.
+    fn position(&self) -> Option<i64> {
+        None
+    }
+
     /// Takes note that the agent ends before every output has written the metric, which is in
     /// memory only. The drop that follows does not mean that it is done with.
     fn leave_behind(&self) {}
@@ -49,6 +55,11 @@ impl Companion {
     /// Where the metric was read from, if it can be read from there again.
     pub fn origin(&self) -> Option<&Arc<Origin>> {
         self.0.as_ref()?.origin()
+    }
+
+    /// Its place in the origin, the same whenever it is read again.
+    pub fn position(&self) -> Option<i64> {
+        self.0.as_ref()?.position()
     }
 
     /// Lets it know that the agent ends before every output has written the metric.

@@ -1,6 +1,6 @@
 //! Where metrics come from that can be read again, and what they were read as.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,14 +15,35 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug)]
 pub struct Origin {
     name: String,
+    partition: Option<i32>,
     is_given_up: AtomicBool,
     marks: Mutex<BTreeMap<String, i64>>,
+    /// Who has claimed to set marks.
+    claims: Mutex<BTreeSet<String>>,
 }
 
 impl Origin {
     /// An origin of which these marks are known from before.
     pub fn new(name: impl Into<String>, marks: BTreeMap<String, i64>) -> Origin {
-        Origin { name: name.into(), is_given_up: AtomicBool::new(false), marks: Mutex::new(marks) }
+        Origin {
+            name: name.into(),
+            partition: None,
+            is_given_up: AtomicBool::new(false),
+            marks: Mutex::new(marks),
+            claims: Mutex::default(),
+        }
+    }
+
+    /// Says which partition of its topic it is; what has one key is in the partition of one number
+    /// in all topics that are partitioned alike.
+    #[must_use]
+    pub fn with_partition(self, number: i32) -> Origin {
+        Origin { partition: Some(number), ..self }
+    }
+
+    /// The number of the partition that it is, if it is one.
+    pub fn partition(&self) -> Option<i32> {
+        self.partition
     }
 
     /// What it is called in logs.
@@ -47,13 +68,25 @@ impl Origin {
 
     /// Sets the mark of `of`.
     pub fn set_mark(&self, of: &str, mark: i64) {
+        self.set_marks([(of, mark)]);
+    }
+
+    /// Sets several marks at one stroke: whoever looks finds all of them or none.
+    pub fn set_marks<'m>(&self, new: impl IntoIterator<Item = (&'m str, i64)>) {
         let mut marks = self.locked();
-        match marks.get_mut(of) {
-            Some(old) => *old = mark,
-            None => {
-                marks.insert(of.to_owned(), mark);
+        for (of, mark) in new {
+            match marks.get_mut(of) {
+                Some(old) => *old = mark,
+                None => {
+                    marks.insert(of.to_owned(), mark);
+                }
             }
         }
+    }
+
+    /// Claims the marks of `of`; false if somebody else has done so, who would overwrite them.
+    pub fn claim(&self, of: &str) -> bool {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner).insert(of.to_owned())
     }
 
     /// All marks, by who has set them.
@@ -92,6 +125,14 @@ mod tests {
         let marks = ["a", "b", "c", "d"].map(|of| origin.mark(of));
         assert_eq!(marks, [Some(1), Some(3), Some(4), None]);
         assert_eq!(origin.marks().len(), 3);
+    }
+
+    #[test]
+    fn marks_are_claimed_once() {
+        let origin = Origin::new("topic [3]", BTreeMap::new()).with_partition(3);
+        assert!(origin.claim("a") && origin.claim("b") && !origin.claim("a"));
+        assert_eq!(origin.partition(), Some(3));
+        assert!(origin.marks().is_empty());
     }
 
     #[test]
