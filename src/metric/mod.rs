@@ -14,7 +14,7 @@ mod value;
 pub use binary::BinaryError;
 pub use companion::{Accompany, Companion};
 pub use float::{PlainFloat, push_plain_float};
-pub use origin::{Origin, OriginalRecord};
+pub use origin::{Origin, OriginalRecord, RecordHeader};
 pub use parts::{free_spare_lists, spare_lists};
 pub use timestamp::{Timestamp, seconds};
 pub use value::Value;

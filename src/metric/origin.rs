@@ -99,6 +99,9 @@ impl Origin {
     }
 }
 
+/// The name and the value of a header, which may have none.
+pub type RecordHeader = (Box<str>, Option<Box<[u8]>>);
+
 /// A record as it came, to be passed on unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OriginalRecord {
@@ -107,7 +110,7 @@ pub struct OriginalRecord {
     /// Its value; none for a tombstone.
     pub value: Option<Box<[u8]>>,
     /// Its headers, in order.
-    pub headers: Vec<(Box<str>, Option<Box<[u8]>>)>,
+    pub headers: Vec<RecordHeader>,
     /// Its time, in milliseconds since 1970, if it has one.
     pub timestamp_ms: Option<i64>,
 }
