@@ -20,6 +20,7 @@ pub mod glob;
 pub mod go;
 pub mod http_options;
 pub mod json_path;
+mod kafka_options;
 pub mod line_protocol;
 mod log;
 mod measured;
@@ -46,6 +47,7 @@ pub use deprecation::DeprecatedOption;
 pub use error::{
     BuildError, ConnectError, NotEnoughData, PluginError, Rejection, StartError, WriteError,
 };
+pub use kafka_options::KafkaOptions;
 pub use log::PluginLog;
 pub use name_template::{NameParts, NameTemplateError, NameTemplates};
 pub use overrides::Overrides;
@@ -83,6 +85,13 @@ pub trait Input: Send {
     /// Ends what [`Input::start`] began and waits for it.
     fn stop(&mut self) {}
 
+    /// What is left to do after all outputs have ended, when it is known what has become of the
+    /// metrics that the input has brought in. It is asked for once, after [`Input::stop`], and has
+    /// ten seconds then; what takes longer is left behind.
+    fn finish(&mut self) -> Option<Finish> {
+        None
+    }
+
     /// The plugin's state, if it has any that outlives the agent.
     fn stateful(&mut self) -> Option<&mut dyn Stateful> {
         None
@@ -107,6 +116,9 @@ pub trait Input: Send {
         false
     }
 }
+
+/// What an input does last of all; it holds no way into the pipeline.
+pub type Finish = Box<dyn FnOnce() + Send>;
 
 /// Changes metrics on their way.
 ///

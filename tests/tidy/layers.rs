@@ -13,7 +13,7 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("http", &["system", "metric::Timestamp"]),
     ("crypto", &["system"]),
     // Options that many plugins share are read here, and what they come to is the client's.
-    ("plugin", &["metric", "system", "http"]),
+    ("plugin", &["metric", "system", "http", "kafka"]),
     ("process", &["plugin", "metric", "system"]),
     ("socket", &["plugin", "metric", "system", "http"]),
     ("plugins", &["plugin", "metric", "system", "kafka", "http", "crypto", "process", "socket"]),

@@ -5,21 +5,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::topic::{KeyRules, TopicRules, TopicSuffix, TopicTag};
-use crate::kafka::{Acks, Compression, Connection, Delivery, Producer, ProducerSettings};
-use crate::plugin::settings::{Duration, SecretOption};
+use crate::kafka::{Acks, Compression, Delivery, Producer, ProducerSettings};
 use crate::plugin::template::{Library, Template};
-use crate::plugin::{Build, BuildError, Context, DeprecatedOption, Output};
+use crate::plugin::{Build, BuildError, Context, DeprecatedOption, KafkaOptions, Output};
 use crate::system::System;
 
 /// The settings of the output.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Config {
-    pub(super) brokers: Vec<String>,
     topic: String,
     topic_tag: String,
     exclude_topic_tag: bool,
-    client_id: String,
     version: String,
     routing_tag: String,
     routing_key: String,
@@ -29,37 +26,10 @@ pub struct Config {
     max_retry: i64,
     max_message_bytes: i64,
     producer_timestamp: ProducerTimestamp,
-    keep_alive_period: Duration,
     socks5_enabled: bool,
     socks5_address: String,
     socks5_username: String,
     socks5_password: String,
-    metadata_full: bool,
-    metadata_retry_max: i64,
-    metadata_retry_type: String,
-    metadata_retry_backoff: Duration,
-    metadata_retry_max_duration: Duration,
-    pub(super) enable_tls: Option<bool>,
-    pub(super) tls_enable: Option<bool>,
-    pub(super) tls_ca: String,
-    pub(super) tls_cert: String,
-    pub(super) tls_key: String,
-    pub(super) tls_key_pwd: String,
-    pub(super) tls_min_version: String,
-    pub(super) tls_cipher_suites: Vec<String>,
-    pub(super) tls_server_name: String,
-    pub(super) tls_renegotiation_method: String,
-    pub(super) insecure_skip_verify: bool,
-    pub(super) sasl_username: SecretOption,
-    pub(super) sasl_password: SecretOption,
-    pub(super) sasl_mechanism: String,
-    pub(super) sasl_version: i64,
-    pub(super) sasl_access_token: SecretOption,
-    pub(super) sasl_extensions: BTreeMap<String, String>,
-    pub(super) sasl_aws_msk_iam_region: String,
-    pub(super) sasl_aws_msk_iam_profile: String,
-    pub(super) sasl_aws_msk_iam_role: String,
-    pub(super) sasl_aws_msk_iam_session: String,
     metric_name_header: String,
     topic_suffix: TopicSuffix,
     headers: BTreeMap<String, String>,
@@ -77,27 +47,12 @@ pub(super) enum ProducerTimestamp {
     Now,
 }
 
-/// Options of mechanisms that there are not; they are taken so that the message can name the
-/// mechanism rather than each of them.
-const OPTIONS_OF_OTHER_MECHANISMS: [&str; 6] = [
-    "sasl_gssapi_service_name",
-    "sasl_gssapi_auth_type",
-    "sasl_gssapi_kerberos_config_path",
-    "sasl_gssapi_realm",
-    "sasl_gssapi_key_tab_path",
-    "sasl_gssapi_disable_pafxfast",
-];
-
-const DEFAULT_CLIENT_ID: &str = "Telegraf";
-
 impl Default for Config {
     fn default() -> Config {
         Config {
-            brokers: Vec::new(),
             topic: String::new(),
             topic_tag: String::new(),
             exclude_topic_tag: false,
-            client_id: DEFAULT_CLIENT_ID.to_owned(),
             version: String::new(),
             routing_tag: String::new(),
             routing_key: String::new(),
@@ -107,37 +62,10 @@ impl Default for Config {
             max_retry: 3,
             max_message_bytes: 1_000_000,
             producer_timestamp: ProducerTimestamp::Metric,
-            keep_alive_period: Duration::ZERO,
             socks5_enabled: false,
             socks5_address: String::new(),
             socks5_username: String::new(),
             socks5_password: String::new(),
-            metadata_full: false,
-            metadata_retry_max: 0,
-            metadata_retry_type: "constant".to_owned(),
-            metadata_retry_backoff: Duration::ZERO,
-            metadata_retry_max_duration: Duration::ZERO,
-            enable_tls: None,
-            tls_enable: None,
-            tls_ca: String::new(),
-            tls_cert: String::new(),
-            tls_key: String::new(),
-            tls_key_pwd: String::new(),
-            tls_min_version: String::new(),
-            tls_cipher_suites: Vec::new(),
-            tls_server_name: String::new(),
-            tls_renegotiation_method: String::new(),
-            insecure_skip_verify: false,
-            sasl_username: SecretOption::default(),
-            sasl_password: SecretOption::default(),
-            sasl_mechanism: String::new(),
-            sasl_version: 1,
-            sasl_access_token: SecretOption::default(),
-            sasl_extensions: BTreeMap::new(),
-            sasl_aws_msk_iam_region: String::new(),
-            sasl_aws_msk_iam_profile: String::new(),
-            sasl_aws_msk_iam_role: String::new(),
-            sasl_aws_msk_iam_session: String::new(),
             metric_name_header: String::new(),
             topic_suffix: TopicSuffix::default(),
             headers: BTreeMap::new(),
@@ -154,14 +82,13 @@ pub(super) const METRIC_NAME_HEADER: DeprecatedOption = DeprecatedOption {
 
 impl Build<dyn Output> for Config {
     fn build(self, context: &Context<'_>) -> Result<Box<dyn Output>, BuildError> {
-        context.settings().accept(&OPTIONS_OF_OTHER_MECHANISMS);
         self.check()?;
         if !self.metric_name_header.is_empty() {
             METRIC_NAME_HEADER.log_use_in("outputs.kafka");
         }
         let name = context.log.name();
         let producer = Producer::new(
-            self.connection(context)?,
+            KafkaOptions::connection(context)?,
             self.producer_settings()?,
             name,
             context.system.clock.clone(),
@@ -186,9 +113,6 @@ impl Build<dyn Output> for Config {
 
 impl Config {
     fn check(&self) -> Result<(), BuildError> {
-        if self.brokers.is_empty() {
-            return Err(BuildError::invalid("brokers names no broker"));
-        }
         if self.topic.is_empty()
             && self.topic_tag.is_empty()
             && self.topic_suffix == TopicSuffix::default()
@@ -198,33 +122,7 @@ impl Config {
         if self.socks5_enabled {
             return Err(BuildError::invalid("proxies are not supported; remove socks5_enabled"));
         }
-        if !is_version(&self.version) {
-            return Err(BuildError::invalid(format!("version {:?} is none", self.version)));
-        }
-        if !["", "constant", "exponential"]
-            .contains(&self.metadata_retry_type.to_ascii_lowercase().as_str())
-        {
-            return Err(BuildError::invalid(format!(
-                "metadata_retry_type must be \"constant\" or \"exponential\"; found {:?}",
-                self.metadata_retry_type
-            )));
-        }
-        Ok(())
-    }
-
-    fn connection(&self, context: &Context<'_>) -> Result<Connection, BuildError> {
-        let client_id = match self.client_id.as_str() {
-            "" => DEFAULT_CLIENT_ID,
-            client_id => client_id,
-        };
-        let mut connection = Connection::plain(self.brokers.clone(), client_id);
-        connection.tls = self.tls(&context.log)?;
-        connection.sasl =
-            self.sasl(&context.system.clock, |option| context.fixed_secret(option))?;
-        if self.keep_alive_period.is_negative() {
-            connection.properties.push(("socket.keepalive.enable".to_owned(), "false".to_owned()));
-        }
-        Ok(connection)
+        KafkaOptions::check_version("version", &self.version)
     }
 
     fn producer_settings(&self) -> Result<ProducerSettings, BuildError> {
@@ -297,13 +195,6 @@ impl Config {
     }
 }
 
-/// Whether this is empty or three or four numbers with points between, such as `2.8.0` or
-/// `0.10.2.0`.
-fn is_version(text: &str) -> bool {
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    text.is_empty() || (matches!(text.split('.').count(), 3 | 4) && text.split('.').all(is_number))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,16 +240,6 @@ mod tests {
         };
         assert_eq!(idempotent(-1, 1).unwrap().delivery, Delivery::Idempotent);
         assert!(idempotent(1, 1).is_err() && idempotent(-1, 0).is_err());
-    }
-
-    #[test]
-    fn versions_are_numbers_with_points() {
-        for version in ["", "2.8.0", "0.10.2.0", "4.1.0"] {
-            assert!(is_version(version), "{version}");
-        }
-        for version in ["2", "2.8", "2.8.x", "2..0", "1.2.3.4.5", "v2.8.0"] {
-            assert!(!is_version(version), "{version}");
-        }
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! Telegraf's `outputs.kafka` for options, topics, keys and headers.
 
 mod config;
-mod security;
 mod topic;
 
 use std::fmt;
@@ -16,7 +15,8 @@ use crate::kafka::{ProduceError, Producer, Record};
 use crate::metric::Metric;
 use crate::plugin::template::Template;
 use crate::plugin::{
-    ConnectError, Declaration, Output, PluginError, PluginLog, Rejection, Serializer, WriteError,
+    ConnectError, Declaration, KafkaOptions, Output, PluginError, PluginLog, Rejection, Serializer,
+    WriteError,
 };
 pub use config::Config;
 use config::ProducerTimestamp;
@@ -24,7 +24,7 @@ use topic::{KeyRules, TopicRules};
 
 /// The output as the table lists it.
 pub static PLUGIN: Declaration<dyn Output> =
-    Declaration::new::<Config>("kafka", include_str!("sample.conf"))
+    Declaration::sharing::<Config, KafkaOptions>("kafka", include_str!("sample.conf"))
         .deprecating(&[config::METRIC_NAME_HEADER]);
 
 /// An output to the topics of a cluster.

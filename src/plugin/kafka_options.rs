@@ -1,22 +1,162 @@
-//! The options of `outputs.kafka` for encryption and authentication.
+//! Options that all plugins have that speak with Kafka: whom to call, encryption, authentication.
 //!
 //! # References
-//! Telegraf's common options for TLS and for Kafka's SASL.
+//! Telegraf's common options for TLS and for Kafka.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::config::Config;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::aws::{KafkaIdentity, KafkaTokens};
+use super::declaration::values_of;
+use super::settings::{Duration, SecretOption, SettingsError, Table};
+use super::{BuildError, Context, PluginLog, SharedOptions};
 use crate::http::tls::{TlsVersion, cipher_list};
-use crate::kafka::{Credentials, OlderTls, Sasl, Tls, Token, TokenSource, Verification};
-use crate::plugin::aws::{KafkaIdentity, KafkaTokens};
-use crate::plugin::settings::SecretOption;
-use crate::plugin::{BuildError, PluginLog};
+use crate::kafka::{
+    Connection, Credentials, OlderTls, Sasl, Tls, Token, TokenSource, Verification,
+};
 use crate::system::{Clock, Secret};
 
-impl Config {
+/// The options.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(default)]
+pub struct KafkaOptions {
+    brokers: Vec<String>,
+    client_id: String,
+    keep_alive_period: Duration,
+    metadata_full: bool,
+    metadata_retry_max: i64,
+    metadata_retry_type: String,
+    metadata_retry_backoff: Duration,
+    metadata_retry_max_duration: Duration,
+    enable_tls: Option<bool>,
+    tls_enable: Option<bool>,
+    tls_ca: String,
+    tls_cert: String,
+    tls_key: String,
+    tls_key_pwd: String,
+    tls_min_version: String,
+    tls_cipher_suites: Vec<String>,
+    tls_server_name: String,
+    tls_renegotiation_method: String,
+    insecure_skip_verify: bool,
+    sasl_username: SecretOption,
+    sasl_password: SecretOption,
+    sasl_mechanism: String,
+    sasl_version: i64,
+    sasl_access_token: SecretOption,
+    sasl_extensions: BTreeMap<String, String>,
+    sasl_aws_msk_iam_region: String,
+    sasl_aws_msk_iam_profile: String,
+    sasl_aws_msk_iam_role: String,
+    sasl_aws_msk_iam_session: String,
+}
+
+/// Options of mechanisms that there are not; they are taken so that the message can name the
+/// mechanism rather than each of them.
+const OPTIONS_OF_OTHER_MECHANISMS: [&str; 6] = [
+    "sasl_gssapi_service_name",
+    "sasl_gssapi_auth_type",
+    "sasl_gssapi_kerberos_config_path",
+    "sasl_gssapi_realm",
+    "sasl_gssapi_key_tab_path",
+    "sasl_gssapi_disable_pafxfast",
+];
+
+const DEFAULT_CLIENT_ID: &str = "Telegraf";
+
+impl Default for KafkaOptions {
+    fn default() -> KafkaOptions {
+        KafkaOptions {
+            brokers: Vec::new(),
+            client_id: DEFAULT_CLIENT_ID.to_owned(),
+            keep_alive_period: Duration::ZERO,
+            metadata_full: false,
+            metadata_retry_max: 0,
+            metadata_retry_type: "constant".to_owned(),
+            metadata_retry_backoff: Duration::ZERO,
+            metadata_retry_max_duration: Duration::ZERO,
+            enable_tls: None,
+            tls_enable: None,
+            tls_ca: String::new(),
+            tls_cert: String::new(),
+            tls_key: String::new(),
+            tls_key_pwd: String::new(),
+            tls_min_version: String::new(),
+            tls_cipher_suites: Vec::new(),
+            tls_server_name: String::new(),
+            tls_renegotiation_method: String::new(),
+            insecure_skip_verify: false,
+            sasl_username: SecretOption::default(),
+            sasl_password: SecretOption::default(),
+            sasl_mechanism: String::new(),
+            sasl_version: 1,
+            sasl_access_token: SecretOption::default(),
+            sasl_extensions: BTreeMap::new(),
+            sasl_aws_msk_iam_region: String::new(),
+            sasl_aws_msk_iam_profile: String::new(),
+            sasl_aws_msk_iam_role: String::new(),
+            sasl_aws_msk_iam_session: String::new(),
+        }
+    }
+}
+
+impl SharedOptions for KafkaOptions {
+    fn read_values(table: &Table) -> Result<Map<String, Value>, Vec<SettingsError>> {
+        values_of::<KafkaOptions>(table)
+    }
+}
+
+impl KafkaOptions {
+    /// How to reach the cluster that the options beside a plugin's own name.
+    ///
+    /// # Errors
+    /// If they name no broker, or ask for something that the client cannot do.
+    pub fn connection(context: &Context<'_>) -> Result<Connection, BuildError> {
+        context.settings().accept(&OPTIONS_OF_OTHER_MECHANISMS);
+        let options: KafkaOptions = context.settings().read()?;
+        if options.brokers.is_empty() {
+            return Err(BuildError::invalid("brokers names no broker"));
+        }
+        if !["", "constant", "exponential"]
+            .contains(&options.metadata_retry_type.to_ascii_lowercase().as_str())
+        {
+            return Err(BuildError::invalid(format!(
+                "metadata_retry_type must be \"constant\" or \"exponential\"; found {:?}",
+                options.metadata_retry_type
+            )));
+        }
+        let client_id = match options.client_id.as_str() {
+            "" => DEFAULT_CLIENT_ID,
+            client_id => client_id,
+        };
+        let mut connection = Connection::plain(options.brokers.clone(), client_id);
+        connection.tls = options.tls(&context.log)?;
+        connection.sasl =
+            options.sasl(&context.system.clock, |option| context.fixed_secret(option))?;
+        if options.keep_alive_period.is_negative() {
+            connection.properties.push(("socket.keepalive.enable".to_owned(), "false".to_owned()));
+        }
+        Ok(connection)
+    }
+
+    /// Checks an option that names the version of the brokers, of which there is no need: client
+    /// and brokers agree on what both can do.
+    ///
+    /// # Errors
+    /// If it is no version.
+    pub fn check_version(option: &str, version: &str) -> Result<(), BuildError> {
+        match is_version(version) {
+            true => Ok(()),
+            false => Err(BuildError::invalid(format!("{option} {version:?} is none"))),
+        }
+    }
+
     /// Encryption, if the options ask for it: by saying so, or by setting anything that only
     /// matters with it.
-    pub(super) fn tls(&self, log: &PluginLog) -> Result<Option<Tls>, BuildError> {
+    fn tls(&self, log: &PluginLog) -> Result<Option<Tls>, BuildError> {
         let is_set_up = self.tls_enable == Some(true)
             || self.insecure_skip_verify
             || [&self.tls_ca, &self.tls_cert, &self.tls_key, &self.tls_server_name]
@@ -77,7 +217,7 @@ impl Config {
     }
 
     /// Authentication, if there is a name or a mechanism; `secret` looks up what options refer to.
-    pub(super) fn sasl(
+    fn sasl(
         &self,
         clock: &Arc<dyn Clock>,
         secret: impl Fn(&SecretOption) -> Result<Secret, BuildError>,
@@ -154,16 +294,23 @@ impl Config {
     }
 }
 
+/// Whether this is empty or three or four numbers with points between, such as `2.8.0` or
+/// `0.10.2.0`.
+fn is_version(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    text.is_empty() || (matches!(text.split('.').count(), 3 | 4) && text.split('.').all(is_number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::metric::Timestamp;
     use crate::system::fake::FakeClock;
 
-    type Change = fn(&mut Config);
+    type Change = fn(&mut KafkaOptions);
 
-    fn config(change: Change) -> Config {
-        let mut config = Config::default();
+    fn config(change: Change) -> KafkaOptions {
+        let mut config = KafkaOptions::default();
         change(&mut config);
         config
     }
@@ -172,7 +319,7 @@ mod tests {
         config(change).tls(&PluginLog::new("outputs.kafka"))
     }
 
-    fn sasl(config: Config) -> Result<Option<Sasl>, BuildError> {
+    fn sasl(config: KafkaOptions) -> Result<Option<Sasl>, BuildError> {
         let text = |option: &SecretOption| if *option == "hush".into() { "hush" } else { "me" };
         let clock: Arc<dyn Clock> = Arc::new(FakeClock::at(Timestamp::EPOCH));
         config.sasl(&clock, |option| Ok(Secret::new(text(option))))
@@ -265,7 +412,7 @@ mod tests {
     #[test]
     fn mechanisms_that_there_are_not_are_named_with_those_that_there_are() {
         for mechanism in ["GSSAPI", "plain"] {
-            let mut config = Config::default();
+            let mut config = KafkaOptions::default();
             config.sasl_mechanism = mechanism.to_owned();
             let error = sasl(config).unwrap_err().to_string();
             assert!(error.contains(mechanism) && error.contains("SCRAM-SHA-512"), "{error}");
@@ -312,6 +459,16 @@ mod tests {
                 }
                 (found, expected) => panic!("{found:?} instead of {expected:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn versions_are_numbers_with_points() {
+        for version in ["", "2.8.0", "0.10.2.0", "4.1.0"] {
+            assert!(is_version(version), "{version}");
+        }
+        for version in ["2", "2.8", "2.8.x", "2..0", "1.2.3.4.5", "v2.8.0"] {
+            assert!(!is_version(version), "{version}");
         }
     }
 }
