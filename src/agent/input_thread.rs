@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use super::chance::up_to;
 use super::intake::Intake;
-use super::running_input::RunningInput;
+use super::running_input::{Finishing, RunningInput};
 use super::schedule::{Alignment, Schedule};
 use super::watch::Watched;
 use crate::metric::Timestamp;
@@ -62,19 +62,20 @@ impl Crew {
 }
 
 impl Rounds {
-    /// Gathers until `stopped` closes, or once, and ends the inputs.
+    /// Gathers until `stopped` closes, or once, ends the inputs, and tells what is left for them to
+    /// do after the outputs have ended.
     pub(super) fn run(
         self,
         mut crew: Vec<Member>,
         intake: &Intake,
         stopped: &Receiver<()>,
         system: &System,
-    ) {
+    ) -> Vec<Finishing> {
         match self.once_wait {
             Some(wait) => once(&mut crew, wait, intake, stopped, system),
             None => self.repeat(&mut crew, intake, stopped, system),
         }
-        crew.iter_mut().for_each(|member| member.input.stop());
+        crew.iter_mut().filter_map(|member| member.input.stop()).collect()
     }
 
     fn repeat(self, crew: &mut [Member], intake: &Intake, stopped: &Receiver<()>, system: &System) {

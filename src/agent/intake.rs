@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{SendError, Sender};
 
 use super::running_output::OutputQueue;
 use crate::metric::Metric;
@@ -23,8 +23,13 @@ impl Intake {
     /// Puts metrics in; blocks while the junction has more than enough to do.
     pub fn put(&self, metrics: Vec<Metric>) {
         match self {
-            // The junction ends after the inputs, so it is there; if it panicked, that was logged.
-            Intake::Junction(junction) => drop(junction.send(metrics)),
+            Intake::Junction(junction) => {
+                // The junction ends after the inputs, so it is there; if it panicked, or went on
+                // without an input that hung, that was logged.
+                if let Err(SendError(metrics)) = junction.send(metrics) {
+                    metrics.iter().for_each(|metric| metric.companion.leave_behind());
+                }
+            }
             Intake::Outputs(fanout) => fanout.add(metrics),
         }
     }

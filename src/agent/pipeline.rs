@@ -12,7 +12,8 @@
 //! queue of every output. Without processors and aggregators there is no junction, and the inputs
 //! add to the queues themselves. Shutdown runs the same way: the inputs end and their ends of the
 //! channel drop, the junction empties it, pushes the aggregators and drops the stop signal of the
-//! outputs, which flush once and close. A plugin that hangs does not hold up the others: after a while
+//! outputs, which flush once and close. Inputs that want to know what has become of their metrics
+//! finish last. A plugin that hangs does not hold up the others: after a while
 //! the next stage is told that nothing more will come.
 
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use super::intake::{Fanout, Intake};
 use super::junction::{Destination, Junction};
 use super::output_thread::{self, Remaining, Signals};
 use super::plan::Plan;
-use super::running_input::RunningInput;
+use super::running_input::{Finishing, RunningInput};
 use super::running_output::RunningOutput;
 use super::startup::{self, StartupError};
 use super::state_file::{StateFile, StateFileError};
@@ -45,7 +46,7 @@ const CHANNEL_GROUPS: usize = 32;
 const BRIEF_LOOK: Duration = Duration::from_secs(60);
 
 /// How long inputs have to end: a round that is under way and what runs beside them, such as programs,
-/// which get ten seconds. This and the two below are less in all than the ninety seconds after which
+/// which get ten seconds. This and the three below are less in all than the ninety seconds after which
 /// systemd kills.
 const INPUTS_MAY_TAKE: Duration = Duration::from_secs(20);
 
@@ -53,7 +54,10 @@ const INPUTS_MAY_TAKE: Duration = Duration::from_secs(20);
 const JUNCTION_MAY_TAKE: Duration = Duration::from_secs(15);
 
 /// How long outputs have to write what they hold.
-const OUTPUTS_MAY_TAKE: Duration = Duration::from_secs(50);
+const OUTPUTS_MAY_TAKE: Duration = Duration::from_secs(42);
+
+/// How long inputs have to take note of what has become of their metrics.
+const FINISH_MAY_TAKE: Duration = Duration::from_secs(10);
 
 /// What the pipeline does.
 pub enum Mode {
@@ -118,6 +122,8 @@ pub struct Pipeline {
     flush: Vec<Sender<()>>,
     outputs: Vec<Thread>,
     remaining: Receiver<Remaining>,
+    /// What inputs that have ended still have to do.
+    finishing: Receiver<Finishing>,
     stop_watch: Option<Sender<()>>,
     watch: Option<Thread>,
     finished: Receiver<()>,
@@ -223,6 +229,7 @@ impl Pipeline {
             .into_iter()
             .map(|input| Member { watch: watched_input(&input), input })
             .collect();
+        let (finishing_sender, finishing) = bounded(members.len());
         let crews = Crew::divide(members);
         let watches = |crew: &Crew| crew.members.iter().map(|each| each.watch.clone()).collect();
         let watched_inputs: Vec<Vec<_>> = crews.iter().map(watches).collect();
@@ -230,9 +237,10 @@ impl Pipeline {
             watched_outputs.iter().chain(watched_inputs.iter().flatten()).cloned().collect();
         for crew in crews {
             let (stopped, intake, system) = (stopped.clone(), intake.clone(), system.clone());
-            let finished = finished_sender.clone();
+            let (finished, finishing) = (finished_sender.clone(), finishing_sender.clone());
             input_threads.push(spawn(&crew.name, move || {
-                rounds.run(crew.members, &intake, &stopped, &system);
+                let left = rounds.run(crew.members, &intake, &stopped, &system);
+                left.into_iter().for_each(|each| drop(finishing.send(each)));
                 drop(finished);
             })?);
         }
@@ -250,6 +258,7 @@ impl Pipeline {
             flush,
             outputs: output_threads,
             remaining,
+            finishing,
             stop_watch: Some(stop_watch),
             watch: Some(watch),
             finished,
@@ -283,7 +292,7 @@ impl Pipeline {
         let unwritten = self
             .remaining
             .try_iter()
-            .filter(|left| left.unwritten.count() > 0)
+            .filter(|left| !left.unwritten.is_empty())
             .map(|left| (left.name, left.unwritten))
             .collect();
         Ended { unwritten, states_lost }
@@ -304,6 +313,7 @@ impl Pipeline {
             join(&mut self.outputs, OUTPUTS_MAY_TAKE, clock.as_ref());
             log::info!(target: "agent", "Stopping running outputs");
         }
+        finish(&self.finishing, clock.as_ref());
         drop(self.stop_watch.take());
         drop(self.watch.take());
         self.state_file.take().map_or(Ok(()), |state_file| state_file.store())
@@ -316,6 +326,16 @@ impl Drop for Pipeline {
             log::error!(target: "agent", "{error}");
         }
     }
+}
+
+/// Lets inputs that have ended finish, all at the same time.
+fn finish(finishing: &Receiver<Finishing>, clock: &dyn Clock) {
+    let begin = |Finishing { name, finish }: Finishing| {
+        let begun = spawn(&name, finish);
+        begun.inspect_err(|error| log::error!(target: "agent", "Finishing [{name}]: {error}")).ok()
+    };
+    let mut threads: Vec<Thread> = finishing.try_iter().filter_map(begin).collect();
+    join(&mut threads, FINISH_MAY_TAKE, clock);
 }
 
 /// Waits for threads to end; those that hang are left behind.

@@ -11,8 +11,8 @@ use super::options::{StartupErrorBehavior, TimeSource};
 use super::state_file::StateSlot;
 use crate::metric::{Metric, Timestamp};
 use crate::plugin::{
-    Accumulator, AverageTime, Counter, Deliver, Input, PluginError, PluginLog, ServiceAccumulator,
-    StartError, Stateful, Statistics,
+    Accumulator, AverageTime, Counter, Deliver, Finish, Input, PluginError, PluginLog,
+    ServiceAccumulator, StartError, Stateful, Statistics,
 };
 use crate::system::System;
 
@@ -68,6 +68,14 @@ pub struct RunningInput {
     counters: Arc<InputCounters>,
     start: Start,
     state: Option<StateSlot>,
+}
+
+/// What an input has left to do after all outputs have ended.
+pub struct Finishing {
+    /// The name of the input.
+    pub name: String,
+    /// What it does.
+    pub finish: Finish,
 }
 
 /// Whether [`Input::start`] has succeeded.
@@ -197,8 +205,8 @@ impl RunningInput {
         self.state = Some(slot);
     }
 
-    /// Ends the input.
-    pub fn stop(&mut self) {
+    /// Ends the input, and tells what it has to do after the outputs have ended.
+    pub fn stop(&mut self) -> Option<Finishing> {
         let stopped = guarded(|| {
             self.input.stop();
             if let Some(slot) = &self.state
@@ -206,12 +214,15 @@ impl RunningInput {
             {
                 slot.keep(plugin);
             }
+            self.input.finish()
         });
-        if let Err(panicked) = stopped {
+        let finish = stopped.unwrap_or_else(|panicked| {
             self.log.error(format_args!("Error stopping plugin: {panicked}"));
-        }
+            None
+        });
         // The accumulator holds a way into the pipeline, which ends once all of them are gone.
         self.start = Start::Pending(None);
+        Some(Finishing { name: self.log.name().to_owned(), finish: finish? })
     }
 
     fn ensure_started(&mut self) -> bool {

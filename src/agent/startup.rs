@@ -210,7 +210,8 @@ pub(super) fn start_inputs(
                 );
             }
             _ => {
-                running.iter_mut().for_each(RunningInput::stop);
+                // Nothing has come in yet that would have to be finished with.
+                running.iter_mut().for_each(|input| drop(input.stop()));
                 return Err(StartupError::Start { name, source });
             }
         }

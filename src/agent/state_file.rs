@@ -263,7 +263,7 @@ mod tests {
     fn run(path: &std::path::Path, ids: &[&str]) -> Result<(), StateFileError> {
         let mut inputs: Vec<_> = ids.iter().map(|id| input(id)).collect();
         let file = StateFile::restore(path.to_owned(), &mut inputs, &mut [])?;
-        inputs.iter_mut().for_each(RunningInput::stop);
+        inputs.iter_mut().for_each(|input| drop(input.stop()));
         file.store()
     }
 

@@ -176,7 +176,7 @@ impl Spool {
     /// Ends the use of the spool: writes what waits in memory, and deletes what nobody needs.
     ///
     /// Shows to `visit` the records that somebody still needs and that the disk did not take.
-    pub fn close(mut self, mut visit: impl FnMut(&[u8])) {
+    pub fn close(mut self, mut visit: impl FnMut(u64, &[u8])) {
         self.commit();
         if self.options.sync != Sync::Never && self.unsynced_since.is_some() {
             self.sync();
@@ -186,7 +186,7 @@ impl Spool {
         self.sweep();
         for (number, _, payload) in self.staged.records() {
             if self.cursors.iter().any(|cursor| !cursor.done.contains(number)) {
-                visit(payload);
+                visit(number, payload);
             }
         }
     }

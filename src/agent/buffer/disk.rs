@@ -177,8 +177,17 @@ impl DiskBuffer {
         self.tell_notices();
         let waiting = self.spool.waiting(self.reader);
         let mut in_memory = Vec::new();
-        self.spool.close(|bytes| in_memory.extend(Metric::decode(bytes).ok()));
-        Leftover { on_disk: waiting.saturating_sub(in_memory.len() as u64), in_memory }
+        let companions = &mut self.companions;
+        self.spool.close(|number, bytes| {
+            let companion = companions.remove(&number).unwrap_or_default();
+            if let Ok(mut metric) = Metric::decode(bytes) {
+                metric.companion = companion;
+                in_memory.push(metric);
+            }
+        });
+        // What is on the disk is sent from there: it counts as done with.
+        let on_disk = waiting.saturating_sub(in_memory.len() as u64);
+        Leftover::new(in_memory, on_disk)
     }
 
     /// Is done with these metrics, and with those that are none.

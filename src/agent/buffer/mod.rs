@@ -67,10 +67,29 @@ pub struct Leftover {
     pub in_memory: Vec<Metric>,
     /// How many wait on the disk, for the next start.
     pub on_disk: u64,
+    /// How many were in memory only, and are read again from where they came.
+    pub to_be_read_again: u64,
 }
 
 impl Leftover {
-    /// How many metrics were not written.
+    /// Sorts out what was left in memory. All of it was left behind, and what can be read again will
+    /// be: to keep it, too, would double it.
+    fn new(mut in_memory: Vec<Metric>, on_disk: u64) -> Leftover {
+        let in_all = in_memory.len();
+        in_memory.retain(|metric| {
+            metric.companion.leave_behind();
+            metric.companion.origin().is_none()
+        });
+        let to_be_read_again = (in_all - in_memory.len()) as u64;
+        Leftover { in_memory, on_disk, to_be_read_again }
+    }
+
+    /// Whether everything was written.
+    pub fn is_empty(&self) -> bool {
+        self.count() + self.to_be_read_again == 0
+    }
+
+    /// How many metrics were not written and are not read again.
     pub fn count(&self) -> u64 {
         self.in_memory.len() as u64 + self.on_disk
     }
@@ -158,7 +177,7 @@ impl Buffer {
     /// Ends its use, and tells what is left.
     pub fn close(&mut self) -> Leftover {
         match std::mem::replace(self, Buffer::in_memory(1)) {
-            Buffer::Memory(mut memory) => Leftover { in_memory: memory.take_all(), on_disk: 0 },
+            Buffer::Memory(mut memory) => Leftover::new(memory.take_all(), 0),
             Buffer::Disk(disk) => disk.close(),
         }
     }

@@ -1,6 +1,7 @@
 //! The pipeline as a whole, with plugins made for the purpose and a clock that tests move.
 
 mod faults;
+mod finishing;
 mod jumps;
 
 use std::sync::{Arc, Mutex};

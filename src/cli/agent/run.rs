@@ -319,6 +319,14 @@ fn finish(arguments: &Arguments, ended: Ended, statistics: &Statistics) -> Resul
                 "{lost} metrics could not be delivered to {output} and are lost"
             );
         }
+        if left.to_be_read_again > 0 {
+            log::info!(
+                target: "agent",
+                "{} metrics could not be delivered to {output}; they are read again after the next \
+                 start",
+                left.to_be_read_again
+            );
+        }
         if left.on_disk > 0 {
             log::info!(
                 target: "agent",

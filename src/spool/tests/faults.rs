@@ -70,7 +70,7 @@ fn act(files: &FakeFiles, sync: Sync, actions: &[Action]) -> World {
                 }
             }
             Action::Close => {
-                spool.close(|_| ());
+                spool.close(|_, _| ());
                 let Ok(next) = Spool::open(Box::new(files.clone()), options.clone(), clock())
                 else {
                     return world;

@@ -109,7 +109,7 @@ fn a_full_disk_is_emptied_by_reading() {
     assert_eq!(drain(&mut spool, reader), range(0..35));
     push(&mut spool, 5);
     assert_eq!(spool.in_files_until(), 40);
-    spool.close(|_| panic!("everything is in files"));
+    spool.close(|_, _| panic!("everything is in files"));
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn memory_is_limited_while_the_disk_takes_nothing() {
         let left = range(lost..spool.next());
         assert_eq!(read(&mut spool, reader, 99), left);
         let mut in_memory = 0;
-        spool.close(|_| in_memory += 1);
+        spool.close(|_, _| in_memory += 1);
         assert!(in_memory > 0);
     }
 }

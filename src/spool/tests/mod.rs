@@ -106,7 +106,7 @@ fn a_spool_goes_on_after_a_start_where_it_was() {
     assert_eq!((spool.waiting(reader), spool.next()), (5, 10));
     push(&mut spool, 1);
     assert_eq!(drain(&mut spool, reader), [3, 4, 6, 8, 9, 10]);
-    spool.close(|_| panic!("nothing is left"));
+    spool.close(|_, _| panic!("nothing is left"));
     assert_eq!(files.names(), ["a.cursor"]);
     assert_eq!(open(&files).0.next(), 11);
 }
@@ -127,7 +127,7 @@ fn a_segment_stays_until_every_reader_is_done_with_it() {
     push(&mut spool, 20);
     spool.forget_others(&["a"]);
     assert_eq!(drain(&mut spool, first), range(40..60));
-    spool.close(|_| ());
+    spool.close(|_, _| ());
     assert_eq!(files.names(), ["a.cursor"]);
 }
 
