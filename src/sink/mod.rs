@@ -55,7 +55,7 @@ use status::{Board, StatusServerError, StatusServers};
 use turns::Turn;
 
 use crate::kafka::Connection;
-use crate::kafka::group::GroupSettings;
+use crate::kafka::group::{Assignor, GroupSettings};
 use crate::system::System;
 use crate::system::thread::{self, Thread};
 
@@ -221,6 +221,8 @@ fn group_settings(settings: &Settings, name: &str, system: &System) -> GroupSett
         topics: settings.topics.clone(),
         start: settings.from,
         protocol: settings.protocol,
+        // Of which each rebalance is a new generation, by which late commits are told.
+        assignor: Assignor::Range,
         session_timeout: settings.session_timeout,
         instance_id,
         read_ahead_bytes: settings.read_ahead_bytes,

@@ -58,6 +58,11 @@ impl MemberContext {
         self.closing.store(true, Ordering::SeqCst);
     }
 
+    /// What the library has complained of last.
+    pub(super) fn last_error(&self) -> Option<String> {
+        self.log.last_error().map(|error| error.to_string())
+    }
+
     pub(super) fn resets(&self) -> Resets {
         self.resets.clone()
     }

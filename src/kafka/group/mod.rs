@@ -36,7 +36,7 @@ use context::MemberContext;
 pub use context::Resets;
 pub use offsets::{Commit, CommittedOffset, Fencing};
 use records::{RecordError, RecordQueue};
-pub use settings::{GroupProtocol, GroupSettings, StartOffset};
+pub use settings::{Assignor, GroupProtocol, GroupSettings, StartOffset};
 pub use view::{RecordView, Taking};
 
 /// How long the brokers have to answer a question about offsets. It is asked again until they do,
@@ -180,9 +180,18 @@ impl GroupMember {
     /// # Errors
     /// If there can be no such topics.
     pub fn join(&self) -> Result<(), GroupError> {
-        let Some(consumer) = &self.consumer else { return Ok(()) };
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-        Ok(consumer.subscribe(&topics)?)
+        self.subscribe(&topics)
+    }
+
+    /// Joins the group for other topics than the settings name; a member that has joined takes part
+    /// with these from the next rebalance on, which this begins.
+    ///
+    /// # Errors
+    /// If there can be no such topics, or there are none.
+    pub fn subscribe(&self, topics: &[&str]) -> Result<(), GroupError> {
+        let Some(consumer) = &self.consumer else { return Ok(()) };
+        Ok(consumer.subscribe(topics)?)
     }
 
     /// Makes the library look whether a heartbeat is due. The answer to it is what tells a member
@@ -211,7 +220,21 @@ impl GroupMember {
 
     /// Takes what is there, without waiting: gives records to `take` while they lie in the client's
     /// memory, until it has enough of them or a batch has ended.
-    pub fn poll(&mut self, mut take: impl FnMut(RecordView<'_>) -> Taking) -> Polled {
+    pub fn poll(&mut self, take: impl FnMut(RecordView<'_>) -> Taking) -> Polled {
+        self.poll_for(Wanted::Records, take)
+    }
+
+    /// Takes part in the group without taking records, except for those few that come among the
+    /// events. What was read ahead is kept, which a pause would throw away.
+    pub fn poll_events(&mut self, take: impl FnMut(RecordView<'_>) -> Taking) -> Polled {
+        self.poll_for(Wanted::Events, take)
+    }
+
+    fn poll_for(
+        &mut self,
+        wanted: Wanted,
+        mut take: impl FnMut(RecordView<'_>) -> Taking,
+    ) -> Polled {
         let (Some(consumer), Some(records)) = (&self.consumer, &mut self.records) else {
             return Polled::Nothing;
         };
@@ -239,7 +262,8 @@ impl GroupMember {
             if records.has_events() || consumer.context().has_rebalance() {
                 continue;
             }
-            if self.fetching == Fetching::Paused || !records.fill() {
+            let wants_records = wanted == Wanted::Records && self.fetching == Fetching::Running;
+            if !wants_records || !records.fill() {
                 return Polled::Nothing;
             }
             let mut polled = Polled::Nothing;
@@ -417,6 +441,13 @@ impl Drop for GroupMember {
             consumer.context().close();
         }
     }
+}
+
+/// What a poll asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Records,
+    Events,
 }
 
 /// Whether a member fetches records.

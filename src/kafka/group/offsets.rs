@@ -2,12 +2,16 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::consumer::{Consumer, RebalanceProtocol};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{Fetching, GroupError, GroupMember, OFFSETS_TIMEOUT, Partition, StartOffset, list};
+
+/// How long brokers may take to answer for the first time.
+const REACH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An offset to commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +187,32 @@ impl GroupMember {
             // The committer ends after this sender has gone.
             let _ = commits.send(positions);
         }
+    }
+
+    /// Finds out whether any broker answers, before the group is joined.
+    ///
+    /// # Errors
+    /// Why none does.
+    pub fn reach(&self) -> Result<(), GroupError> {
+        let Some(consumer) = &self.consumer else { return Ok(()) };
+        // The first events are there already: the library asks for a token before it connects.
+        (0..4).for_each(|_| drop(consumer.poll(Duration::ZERO)));
+        let Err(error) = consumer.fetch_metadata(None, REACH_TIMEOUT) else { return Ok(()) };
+        drop(consumer.poll(Duration::ZERO));
+        match consumer.context().last_error() {
+            Some(reason) => Err(GroupError(reason)),
+            None => Err(error.into()),
+        }
+    }
+
+    /// The names of all topics that the brokers show to this member, in no order.
+    ///
+    /// # Errors
+    /// If the brokers do not answer in time.
+    pub fn topics(&self) -> Result<Vec<String>, GroupError> {
+        let Some(consumer) = &self.consumer else { return Ok(Vec::new()) };
+        let metadata = consumer.fetch_metadata(None, OFFSETS_TIMEOUT)?;
+        Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
     }
 
     /// Whether records are fetched.

@@ -19,6 +19,29 @@ pub enum GroupProtocol {
     Consumer,
 }
 
+/// How the members of a group that agree among themselves share the partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Assignor {
+    /// Each topic by itself, in stretches of partitions.
+    #[default]
+    Range,
+    /// All partitions of all topics in turn.
+    RoundRobin,
+    /// Each member keeps what it has as far as that is fair, and goes on reading it while others
+    /// change hands (KIP-429).
+    CooperativeSticky,
+}
+
+impl Assignor {
+    fn name(self) -> &'static str {
+        match self {
+            Assignor::Range => "range",
+            Assignor::RoundRobin => "roundrobin",
+            Assignor::CooperativeSticky => "cooperative-sticky",
+        }
+    }
+}
+
 /// Where a partition begins for which the group has committed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StartOffset {
@@ -47,6 +70,8 @@ pub struct GroupSettings {
     pub start: StartOffset,
     /// How the group rebalances.
     pub protocol: GroupProtocol,
+    /// How the members share the partitions, if they agree among themselves.
+    pub assignor: Assignor,
     /// How long the group waits for a member that is not heard of.
     pub session_timeout: Duration,
     /// A name that stays over restarts; none for a new member each time.
@@ -73,7 +98,7 @@ impl GroupSettings {
             GroupProtocol::Classic => {
                 config.set("session.timeout.ms", millis(self.session_timeout));
                 config.set("heartbeat.interval.ms", millis(HEARTBEAT));
-                config.set("partition.assignment.strategy", "range");
+                config.set("partition.assignment.strategy", self.assignor.name());
             }
             // The brokers set these for the whole group.
             GroupProtocol::Consumer => {

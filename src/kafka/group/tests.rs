@@ -37,6 +37,7 @@ impl Group {
             topics: vec![TOPIC.into()],
             start: StartOffset::Earliest,
             protocol: GroupProtocol::Classic,
+            assignor: Assignor::Range,
             session_timeout: Duration::from_secs(6),
             instance_id: None,
             read_ahead_bytes: 256 * 1024,
