@@ -12,6 +12,7 @@
 
 mod agent;
 mod agent_buffer;
+mod agent_kafka;
 mod command_line;
 mod compare;
 mod config_check;

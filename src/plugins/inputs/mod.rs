@@ -13,6 +13,7 @@ pub mod influxdb_listener;
 pub mod internal;
 pub mod interrupts;
 pub mod jolokia2_agent;
+pub mod kafka_consumer;
 pub mod kernel;
 pub mod linux_sysctl_fs;
 pub mod mem;
@@ -48,6 +49,7 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &internal::PLUGIN,
     &interrupts::PLUGIN,
     &jolokia2_agent::PLUGIN,
+    &kafka_consumer::PLUGIN,
     &kernel::PLUGIN,
     &linux_sysctl_fs::PLUGIN,
     &mem::PLUGIN,

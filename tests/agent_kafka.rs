@@ -1,0 +1,223 @@
+//! metric-agent between topics: what it reads from Kafka, and what it commits.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::support::{Cluster, Program, Running, Topic, wait_for};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A topic that is read, one that is written, and a folder for each agent.
+struct Scene<'c> {
+    cluster: &'c Cluster,
+    from: Topic<'c>,
+    to: Topic<'c>,
+    group: String,
+}
+
+impl<'c> Scene<'c> {
+    fn new(subject: &str, partitions: i32) -> Scene<'c> {
+        let cluster = Cluster::shared();
+        let from = cluster.topic(&format!("{subject}-from"), partitions);
+        let to = cluster.topic(&format!("{subject}-to"), partitions);
+        let group = format!("group-of-{}", from.name());
+        Scene { cluster, from, to, group }
+    }
+
+    /// An agent of the group that writes what it reads to the other topic.
+    fn agent(&self, input: &str) -> Agent {
+        self.agent_with(input, &self.to_kafka("routing_tag = \"\""))
+    }
+
+    fn to_kafka(&self, options: &str) -> String {
+        let (brokers, topic) = (self.cluster.addresses(), self.to.name());
+        format!(
+            "[[outputs.kafka]]\n  brokers = [\"{brokers}\"]\n  topic = \"{topic}\"\n  {options}\n"
+        )
+    }
+
+    fn agent_with(&self, input: &str, outputs: &str) -> Agent {
+        let (brokers, group) = (self.cluster.addresses(), &self.group);
+        let topics = match input.contains("topic_regexps") {
+            true => String::new(),
+            false => format!("topics = [\"{}\"]", self.from.name()),
+        };
+        let config = format!(
+            "[agent]\n  interval = \"1s\"\n  flush_interval = \"200ms\"\n  omit_hostname = true\n  \
+             debug = true\n  metric_buffer_limit = 100000\n\
+             [[inputs.kafka_consumer]]\n  brokers = [\"{brokers}\"]\n  {topics}\n  \
+             consumer_group = \"{group}\"\n  session_timeout = \"6s\"\n  \
+             commit_interval = \"200ms\"\n  {input}\n{outputs}"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("telegraf.conf"), config).unwrap();
+        Agent { folder }
+    }
+
+    /// What the group has committed, added up.
+    fn committed(&self) -> i64 {
+        let partitions = self.cluster.describe_group(&self.group);
+        partitions.iter().filter_map(|partition| partition.committed).sum()
+    }
+
+    fn wait_until_written(&self, count: i64) {
+        wait_for("records in the other topic", LIMIT, || (self.to.count() >= count).then_some(()));
+    }
+
+    fn wait_until_committed(&self, count: i64) {
+        wait_for("the offsets to be committed", LIMIT, || {
+            (self.committed() >= count).then_some(())
+        });
+    }
+
+    /// How often each value stands in a topic.
+    fn values(topic: &Topic<'_>) -> BTreeMap<String, usize> {
+        let mut values = BTreeMap::new();
+        for record in topic.read_all() {
+            *values.entry(record.text().trim_end().to_owned()).or_default() += 1;
+        }
+        values
+    }
+}
+
+struct Agent {
+    folder: TempDir,
+}
+
+impl Agent {
+    fn start(&self) -> Running {
+        Program::agent(self.folder.path())
+            .args(["--config", "telegraf.conf", "--strict-env-handling"])
+            .start()
+    }
+
+    fn start_and_join(&self) -> Running {
+        let mut running = self.start();
+        running.wait_for_log("Partitions gained", LIMIT);
+        running
+    }
+}
+
+/// The records with these numbers, as line protocol with a time.
+fn send(topic: &Topic<'_>, numbers: std::ops::Range<u64>) {
+    topic.send(numbers.map(|number| (None, line(number).into_bytes())));
+}
+
+fn line(number: u64) -> String {
+    format!("m,host=a n={number}i 1700000000000000000")
+}
+
+#[test]
+fn an_agent_that_is_stopped_has_committed_what_it_wrote_and_reads_nothing_twice() {
+    let scene = Scene::new("stopped", 3);
+    send(&scene.from, 0..2_000);
+    let agent = scene.agent("");
+    let running = agent.start_and_join();
+    scene.wait_until_written(1_000);
+    running.signal(Signal::TERM);
+    assert!(running.wait_for_end(LIMIT).status.success());
+    // Whatever was read was written and committed: no more and no less.
+    assert_eq!(scene.committed(), scene.to.count());
+    let running = agent.start_and_join();
+    scene.wait_until_written(2_000);
+    running.signal(Signal::TERM);
+    running.wait_for_end(LIMIT);
+    let values = Scene::values(&scene.to);
+    assert_eq!(values, (0..2_000).map(|number| (line(number), 1)).collect());
+    assert_eq!(scene.committed(), 2_000);
+}
+
+#[test]
+fn nothing_is_lost_when_an_agent_is_killed() {
+    let scene = Scene::new("killed", 3);
+    send(&scene.from, 0..20_000);
+    let agent = scene.agent("");
+    for least in [1_000, 5_000] {
+        let running = agent.start_and_join();
+        scene.wait_until_written(least);
+        running.signal(Signal::KILL);
+        running.wait_for_end(LIMIT);
+    }
+    let _running = agent.start_and_join();
+    scene.wait_until_committed(20_000);
+    let values = Scene::values(&scene.to);
+    assert_eq!(values.len(), 20_000);
+}
+
+#[test]
+fn an_output_that_is_down_holds_the_committed_offset() {
+    let scene = Scene::new("held", 1);
+    send(&scene.from, 0..500);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let down = format!(
+        "[[outputs.http]]\n  url = \"http://127.0.0.1:{port}/\"\n  data_format = \"influx\"\n"
+    );
+    let outputs = format!("{}{down}", scene.to_kafka("routing_tag = \"\""));
+    let running = scene.agent_with("max_undelivered_messages = 200", &outputs).start_and_join();
+    scene.wait_until_written(200);
+    running.signal(Signal::TERM);
+    let ended = running.wait_for_end(LIMIT);
+    assert!(
+        ended
+            .stderr
+            .contains("200 metrics could not be delivered to outputs.http; they are read again"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(scene.committed(), 0);
+    assert_eq!(scene.to.count(), 200, "no more is read than may be under way");
+    let _running = scene.agent("").start_and_join();
+    scene.wait_until_committed(500);
+    assert_eq!(Scene::values(&scene.to).len(), 500);
+}
+
+#[test]
+fn two_agents_share_the_partitions_and_lose_nothing_when_one_comes_and_goes() {
+    for strategy in ["range", "cooperative-sticky"] {
+        let scene = Scene::new(strategy, 4);
+        let input = format!("balance_strategy = \"{strategy}\"");
+        let (first, second) = (scene.agent(&input), scene.agent(&input));
+        send(&scene.from, 0..3_000);
+        let first = first.start_and_join();
+        scene.wait_until_written(1_000);
+        let mut second = second.start();
+        second.wait_for_log("Partitions gained", LIMIT);
+        send(&scene.from, 3_000..6_000);
+        scene.wait_until_committed(6_000);
+        first.signal(Signal::TERM);
+        first.wait_for_end(LIMIT);
+        send(&scene.from, 6_000..9_000);
+        scene.wait_until_committed(9_000);
+        second.signal(Signal::TERM);
+        second.wait_for_end(LIMIT);
+        let values = Scene::values(&scene.to);
+        // What was under way was waited for, so that nothing is there twice either.
+        assert_eq!(values, (0..9_000).map(|number| (line(number), 1)).collect(), "{strategy}");
+    }
+}
+
+#[test]
+fn topics_that_match_are_read_also_if_they_come_later() {
+    let scene = Scene::new("matching", 1);
+    send(&scene.from, 0..10);
+    let stem = scene.from.name().to_owned();
+    let input = format!(
+        "topic_regexps = [\"^{stem}(-later)?$\"]\n  topic_refresh_interval = \"200ms\"\n  \
+         topic_tag = \"topic\""
+    );
+    let _running = scene.agent(&input).start_and_join();
+    scene.wait_until_written(10);
+    let later = format!("{stem}-later");
+    scene.cluster.create_topic(&later, 1, &[]);
+    send(&Topic::new(scene.cluster, later.clone()), 10..20);
+    scene.wait_until_written(20);
+    let topics: std::collections::BTreeSet<_> = Scene::values(&scene.to)
+        .into_keys()
+        .map(|value| value.split("topic=").nth(1).unwrap().split(' ').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(topics, [stem, later].into());
+}
