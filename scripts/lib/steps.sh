@@ -33,7 +33,7 @@ check_steps() {
 
 check_shell_scripts() {
     local scripts
-    mapfile -t scripts < <(grep -rlE '^#!/usr/bin/env (bash|python3)' scripts .ci)
+    mapfile -t scripts < <(grep -rlE '^#!/usr/bin/env (bash|python3)' scripts examples .ci)
     local script bash_scripts=()
     for script in "${scripts[@]}"; do
         if head -n 1 "$script" | grep -q bash; then
