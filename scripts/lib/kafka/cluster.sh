@@ -236,7 +236,7 @@ create_cluster() {
     # that begins with a dash would be taken for an option.
     cluster=$(head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | cut -c 1-22)
     for attempt in 1 2 3; do
-        rm -rf "$dir"/broker-* "$dir"/bootstrap* "$dir"/addresses-*
+        rm -rf "$dir"/broker-* "$dir"/bootstrap* "$dir"/addresses-* "$dir/jolokia"
         mkdir -p "$dir"
         echo "$brokers" >"$dir/brokers"
         echo "$heap" >"$dir/heap"
