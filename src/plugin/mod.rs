@@ -15,6 +15,7 @@ mod context;
 mod declaration;
 mod deprecation;
 mod error;
+pub mod event_time;
 pub mod exposition;
 pub mod glob;
 pub mod go;

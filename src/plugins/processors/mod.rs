@@ -21,6 +21,7 @@ pub mod tag_limit;
 pub mod template;
 pub mod topk;
 pub mod unpivot;
+pub mod window;
 
 use crate::plugin::{Declaration, Processor};
 
@@ -47,4 +48,5 @@ pub static ALL: &[&Declaration<dyn Processor>] = &[
     &template::PLUGIN,
     &topk::PLUGIN,
     &unpivot::PLUGIN,
+    &window::PLUGIN,
 ];
