@@ -33,7 +33,8 @@ impl Partitions {
         room: &Arc<Room>,
     ) {
         let CommittedOffset { partition, offset, metadata } = committed;
-        let origin = Arc::new(Origin::new(partition.to_string(), marks::read(&metadata)));
+        let origin = Origin::new(partition.to_string(), marks::read(&metadata));
+        let origin = Arc::new(origin.with_partition(partition.number));
         let delivery = Arc::new(Delivery::new(origin, room.clone(), position));
         let committed = offset.map(|offset| (offset, metadata.into()));
         self.all.push(Assigned { partition, delivery, committed });
