@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -12,8 +13,10 @@ use super::error::{Failure, Stage};
 use super::head::read_response;
 use super::headers::basic_credentials;
 use super::stream::Stream;
+use super::tls::ClientTls;
 use super::url::Url;
 use super::wire::Wire;
+use crate::system::Clock;
 
 /// An address of this machine to connect from; port 0 means any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,11 +59,44 @@ pub(super) fn dial_tcp(
     local: Option<LocalAddress>,
     limit: Option<Duration>,
 ) -> Result<Stream, Failure> {
-    if url.host.is_empty() {
+    dial_host(&url.host, url.port_or_default(), local, limit)
+}
+
+/// Connects to a port of a host for a protocol other than HTTP, and encrypts the connection if
+/// `tls` says how. All of it has to be done within `limit`.
+///
+/// # Errors
+/// If nobody answers there, or there is no agreement about encryption.
+pub fn dial(
+    host: &str,
+    port: u16,
+    tls: Option<&ClientTls>,
+    limit: Duration,
+    clock: &Arc<dyn Clock>,
+) -> Result<Wire, Failure> {
+    let began = clock.elapsed();
+    let mut stream = dial_host(host, port, None, Some(limit))?;
+    if let Some(tls) = tls {
+        let took = clock.elapsed().saturating_sub(began);
+        let left = Some(limit.saturating_sub(took).max(Duration::from_millis(1)));
+        let set = stream.set_read_timeout(left).and_then(|()| stream.set_write_timeout(left));
+        set.map_err(Failure::Io)?;
+        stream = tls.connect(stream, host)?;
+    }
+    Ok(Wire::new(stream, clock.clone()))
+}
+
+fn dial_host(
+    host: &str,
+    port: u16,
+    local: Option<LocalAddress>,
+    limit: Option<Duration>,
+) -> Result<Stream, Failure> {
+    if host.is_empty() {
         return Err(Failure::NoHost);
     }
-    let lookup = |reason: String| Failure::Lookup { host: url.host.clone(), reason };
-    let addresses: Vec<_> = (url.host.as_str(), url.port_or_default())
+    let lookup = |reason: String| Failure::Lookup { host: host.to_owned(), reason };
+    let addresses: Vec<_> = (host, port)
         .to_socket_addrs()
         .map_err(|error| lookup(resolver_words(&error)))?
         .filter(|address| local.is_none_or(|local| local.0.is_ipv4() == address.is_ipv4()))

@@ -35,7 +35,7 @@ pub use address::{Bound, ListenAddress, ListenError, Listener};
 pub use body::Body;
 pub use client::{Client, ClientSettings, Reply, Request, Response};
 pub use cookies::CookieAuth;
-pub use dial::{LocalAddress, LocalAddressError};
+pub use dial::{LocalAddress, LocalAddressError, dial};
 pub use encoding::{ContentEncoding, DecodeError, Gunzip, decode, gzip};
 pub use error::{ClientError, Failure};
 pub use google::{GoogleError, GoogleTokens};
@@ -49,6 +49,7 @@ pub use server::{
 pub use status::reason;
 pub use stream::{Breaker, Stream};
 pub use url::{Url, UrlError, encode_pairs, encode_query};
+pub use wire::Wire;
 
 /// How programs introduce themselves: as what they stand in for, and as what they are.
 pub const USER_AGENT: &str =

@@ -15,7 +15,7 @@ const BUFFER_BYTES: usize = 16 * 1024;
 ///
 /// A connection that is not done with by its deadline fails with
 /// [`TimedOut`](io::ErrorKind::TimedOut), however often a few bytes come.
-pub(super) struct Wire {
+pub struct Wire {
     stream: Stream,
     clock: Arc<dyn Clock>,
     /// In the clock's elapsed time.
@@ -32,12 +32,12 @@ impl Wire {
     }
 
     /// Sets the time by which everything has to be done, from now on; nothing means for ever.
-    pub(super) fn set_limit(&mut self, limit: Option<Duration>) {
+    pub fn set_limit(&mut self, limit: Option<Duration>) {
         self.deadline = limit.map(|limit| self.clock.elapsed().saturating_add(limit));
     }
 
-    /// Sets the time by which everything has to be done.
-    pub(super) fn set_deadline(&mut self, deadline: Option<Duration>) {
+    /// Sets the time by which everything has to be done, in the clock's elapsed time.
+    pub fn set_deadline(&mut self, deadline: Option<Duration>) {
         self.deadline = deadline;
     }
 
@@ -60,7 +60,7 @@ impl Wire {
     }
 
     /// Whether the other end has neither closed nor sent anything, so that a request can be sent.
-    pub(super) fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&self) -> bool {
         let mut fds = [PollFd::new(&self.stream, PollFlags::IN)];
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         !self.has_buffered() && matches!(poll(&mut fds, Some(&at_once)), Ok(0))

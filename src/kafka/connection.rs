@@ -240,7 +240,8 @@ impl Tls {
 }
 
 impl Sasl {
-    fn mechanism(&self) -> &'static str {
+    /// The name of the mechanism, as brokers have it.
+    pub(super) fn mechanism(&self) -> &'static str {
         match self {
             Sasl::Plain(_) => "PLAIN",
             Sasl::ScramSha256(_) => "SCRAM-SHA-256",

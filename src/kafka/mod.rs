@@ -1,4 +1,4 @@
-//! The one place that knows the Kafka client crate.
+//! The one place that knows the Kafka client crate, and Kafka's protocol where that does not do.
 //!
 //! Everything here is synchronous: a caller's thread does the work, and librdkafka's own threads
 //! do the talking. Nothing here knows metrics, plugins or configuration files.
@@ -19,6 +19,7 @@ mod reader;
 pub(crate) mod reading;
 mod record;
 mod token;
+pub mod wire;
 
 pub use admin::{Admin, AdminError, Creation, Topic};
 pub use connection::{

@@ -1,5 +1,7 @@
 //! Chance that a test can repeat.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+
 /// A seeded source of chance; every use derives its own generator by name, so that one more
 /// plugin never shifts the jitter of another.
 #[derive(Debug, Clone)]
@@ -16,6 +18,13 @@ impl Random {
     /// Makes a source whose seed nobody can foresee.
     pub fn from_entropy() -> Random {
         Random { seed: fastrand::u64(..) }
+    }
+
+    /// A number that nobody can foresee, for what must not be guessed; the operating system is its
+    /// source, whatever the seed.
+    pub fn unforeseeable(&self) -> u64 {
+        // The standard library hashes with keys that it gets from the system, once a thread.
+        RandomState::new().build_hasher().finish()
     }
 
     /// The generator for the use called `name`.

@@ -9,7 +9,8 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("metric", &[]),
     // A plain value, which clocks hand out.
     ("system", &["metric::Timestamp"]),
-    ("kafka", &["system"]),
+    // Connections, which may be encrypted; nothing of HTTP.
+    ("kafka", &["system", "http::tls", "http::dial", "http::Wire", "http::Failure"]),
     ("http", &["system", "metric::Timestamp"]),
     ("crypto", &["system"]),
     // Options that many plugins share are read here, and what they come to is the client's.

@@ -76,6 +76,13 @@ pub fn list(suites: &[String], lowest: TlsVersion) -> Result<String, TlsSettings
     Ok(chosen.join(":"))
 }
 
+/// Go's names of the suites in a list that [`list`] has made.
+pub fn names_of_list(list: &str) -> Vec<String> {
+    let all = || SECURE.iter().chain(&INSECURE);
+    let named = |suite: &str| all().find(|names| names.1 == suite).map(|names| names.0.to_owned());
+    list.split(':').filter_map(named).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +103,8 @@ mod tests {
         assert!(listed(&["insecure"]).unwrap().contains("RC4-SHA"));
         assert!(listed(&["all"]).unwrap().contains(&secure[..20]));
         assert_eq!(listed(&["TLS_AES_128_GCM_SHA256"]), listed(&[]));
+        let names = ["TLS_RSA_WITH_RC4_128_SHA", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"];
+        assert_eq!(names_of_list(&listed(&names).unwrap()), names);
         let error = listed(&["nosuch"]).unwrap_err();
         assert_eq!(error, "could not parse cipher suites: \"NOSUCH\" unsupported cipher");
     }

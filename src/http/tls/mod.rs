@@ -9,7 +9,7 @@ mod files;
 mod server;
 mod versions;
 
-pub use ciphers::list as cipher_list;
+pub use ciphers::{list as cipher_list, names_of_list as cipher_names};
 pub use client::{ClientTls, ClientTlsSettings, Renegotiation, Verification};
 pub use files::{KeyPair, TlsFileError};
 pub use server::{ServerTls, ServerTlsSettings};
