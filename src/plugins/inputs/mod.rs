@@ -14,6 +14,7 @@ pub mod internal;
 pub mod interrupts;
 pub mod jolokia2_agent;
 pub mod kafka_consumer;
+pub mod kafka_cluster;
 pub mod kafka_consumer_lag;
 pub mod kernel;
 pub mod linux_sysctl_fs;
@@ -51,6 +52,7 @@ pub static ALL: &[&Declaration<dyn Input>] = &[
     &interrupts::PLUGIN,
     &jolokia2_agent::PLUGIN,
     &kafka_consumer::PLUGIN,
+    &kafka_cluster::PLUGIN,
     &kafka_consumer_lag::PLUGIN,
     &kernel::PLUGIN,
     &linux_sysctl_fs::PLUGIN,
