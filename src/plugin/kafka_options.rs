@@ -412,8 +412,8 @@ mod tests {
     #[test]
     fn mechanisms_that_there_are_not_are_named_with_those_that_there_are() {
         for mechanism in ["GSSAPI", "plain"] {
-            let mut config = KafkaOptions::default();
-            config.sasl_mechanism = mechanism.to_owned();
+            let sasl_mechanism = mechanism.to_owned();
+            let config = KafkaOptions { sasl_mechanism, ..KafkaOptions::default() };
             let error = sasl(config).unwrap_err().to_string();
             assert!(error.contains(mechanism) && error.contains("SCRAM-SHA-512"), "{error}");
         }
