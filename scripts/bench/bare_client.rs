@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use metric_agent::kafka::Connection;
 use metric_agent::kafka::group::{
-    GroupMember, GroupProtocol, GroupSettings, Polled, Rebalance, StartOffset, Taking,
+    Assignor, GroupMember, GroupProtocol, GroupSettings, Polled, Rebalance, StartOffset, Taking,
 };
 use metric_agent::system::{RealClock, thread};
 
@@ -42,6 +42,7 @@ fn settings(address: &str, topic: &str, group: &str, name: &str) -> GroupSetting
         topics: vec![topic.to_owned()],
         start: StartOffset::Earliest,
         protocol: GroupProtocol::Classic,
+        assignor: Assignor::Range,
         session_timeout: Duration::from_secs(10),
         instance_id: None,
         read_ahead_bytes: 2 << 20,
