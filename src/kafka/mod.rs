@@ -8,6 +8,7 @@
 
 mod admin;
 mod connection;
+pub mod dead_letters;
 mod embedded;
 pub mod group;
 mod lag;

@@ -44,6 +44,13 @@ impl ProduceError {
     }
 }
 
+impl ProduceError {
+    /// Whether it lies in the record itself, so that no topic of these settings will ever take it.
+    pub fn concerns_record(&self) -> bool {
+        matches!(self, ProduceError::TooLarge | ProduceError::Invalid(_))
+    }
+}
+
 impl From<RDKafkaErrorCode> for ProduceError {
     fn from(code: RDKafkaErrorCode) -> ProduceError {
         match code {

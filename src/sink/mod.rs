@@ -3,7 +3,6 @@
 mod assigned;
 mod batch;
 mod consumer;
-pub mod dead_letters;
 mod error;
 pub mod file;
 pub mod files;

@@ -9,7 +9,7 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::dead_letters::{Letters, LettersError, Numbered};
+use crate::kafka::dead_letters::{Letters, LettersError, Numbered};
 use crate::kafka::{ProduceError, Record};
 
 /// How many records are produced at once, and how many bytes they have together at least if they
@@ -255,7 +255,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::sink::dead_letters::{Bytes, DeadLetter, Header};
+    use crate::kafka::dead_letters::{Bytes, DeadLetter, Header};
 
     fn letter(offset: i64) -> DeadLetter<'static> {
         DeadLetter {

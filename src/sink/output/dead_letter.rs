@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::kafka::dead_letters::{Bytes, DeadLetter, Header};
 use crate::kafka::group::RecordView;
-use crate::sink::dead_letters::{Bytes, DeadLetter, Header};
 use crate::sink::rows::Unfit;
 
 /// The record as a line, with the reason why it stands there.

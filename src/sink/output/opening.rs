@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Output;
 use super::left::{Fate, is_of, number_of};
 use super::slots::{Lines, OpenFile, Slot};
-use crate::sink::dead_letters::FILE_SUFFIX;
+use crate::kafka::dead_letters::FILE_SUFFIX;
 use crate::sink::file::FileError;
 use crate::sink::files::names::{WhileOpen, own_name};
 use crate::sink::files::period::tell;

@@ -395,7 +395,7 @@ fn counted(folder: &Path) -> BTreeMap<i64, usize> {
         let bytes = fs::read(folder.join(&name)).unwrap();
         assert!(bytes.is_empty() || bytes.ends_with(b"\n"), "{name} is torn");
         if name.contains("dead-letters") {
-            for letter in crate::sink::dead_letters::Letters::new(bytes.as_slice()) {
+            for letter in crate::kafka::dead_letters::Letters::new(bytes.as_slice()) {
                 *found.entry(letter.unwrap().letter.offset).or_default() += 1;
             }
             continue;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use metric_agent::kafka::dead_letters::Letters;
 use metric_agent::metric::Timestamp;
-use metric_agent::sink::dead_letters::Letters;
 use metric_agent::sink::rows::{Record, RowSettings, Rows, end_of_last_row, header_of};
 
 use super::{Outcome, Run, Target, outcome};

@@ -1,7 +1,7 @@
-//! Records that could not be made rows of, kept with the reason until somebody feeds them back.
+//! Records that nothing could be made of, kept with the reason until somebody feeds them back.
 //!
-//! A file of them holds an object of JSON in each line. It is appended to as data files are, in
-//! groups of whole lines, and there is one for each consumer thread, so that no two write to it.
+//! A file of them holds an object of JSON in each line. It is appended to in groups of whole lines,
+//! by one writer.
 //! Bytes stand as text where they are UTF-8, and otherwise as `{"base64": "…"}`.
 
 mod bytes;
