@@ -26,6 +26,7 @@ pub struct Config {
     max_retry: i64,
     max_message_bytes: i64,
     producer_timestamp: ProducerTimestamp,
+    record: RecordContent,
     socks5_enabled: bool,
     socks5_address: String,
     socks5_username: String,
@@ -45,6 +46,19 @@ pub(super) enum ProducerTimestamp {
     Metric,
     /// The time of writing.
     Now,
+    /// That of the record which the metric was made of; the metric's if there is none.
+    Record,
+}
+
+/// What is written for a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RecordContent {
+    /// The metric, in the output's format.
+    #[default]
+    Serialized,
+    /// The record which the metric was made of, as it came.
+    Original,
 }
 
 impl Default for Config {
@@ -62,6 +76,7 @@ impl Default for Config {
             max_retry: 3,
             max_message_bytes: 1_000_000,
             producer_timestamp: ProducerTimestamp::Metric,
+            record: RecordContent::default(),
             socks5_enabled: false,
             socks5_address: String::new(),
             socks5_username: String::new(),
@@ -100,6 +115,7 @@ impl Build<dyn Output> for Config {
             log: context.log.clone(),
             keys: KeyRules::new(self.routing_tag, &self.routing_key, rng),
             timestamp: self.producer_timestamp,
+            content: self.record,
             topics: TopicRules {
                 topic: self.topic,
                 tag: self.topic_tag,

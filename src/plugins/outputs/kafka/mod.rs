@@ -4,14 +4,10 @@
 //! Telegraf's `outputs.kafka` for options, topics, keys and headers.
 
 mod config;
+mod prepared;
 mod topic;
 
-use std::fmt;
-use std::ops::Range;
-
-use compact_str::CompactString;
-
-use crate::kafka::{ProduceError, Producer, Record};
+use crate::kafka::{ProduceError, Producer};
 use crate::metric::Metric;
 use crate::plugin::template::Template;
 use crate::plugin::{
@@ -19,7 +15,9 @@ use crate::plugin::{
     WriteError,
 };
 pub use config::Config;
-use config::ProducerTimestamp;
+use config::{ProducerTimestamp, RecordContent};
+use prepared::{Content, Prepared, PreparedRecord};
+use std::fmt;
 use topic::{KeyRules, TopicRules};
 
 /// The output as the table lists it.
@@ -35,27 +33,8 @@ struct Kafka {
     keys: KeyRules,
     headers: Vec<(String, Template)>,
     timestamp: ProducerTimestamp,
+    content: RecordContent,
     log: PluginLog,
-}
-
-/// A batch as records, before they borrow from it.
-#[derive(Default)]
-struct Prepared {
-    values: Vec<u8>,
-    header_values: String,
-    records: Vec<PreparedRecord>,
-    rejected: Vec<Rejection>,
-}
-
-struct PreparedRecord {
-    /// The metric's place in the batch.
-    index: usize,
-    topic: CompactString,
-    key: Option<CompactString>,
-    value: Range<usize>,
-    /// One for each template, none where the metric lacks what it asks for.
-    headers: Vec<Option<Range<usize>>>,
-    timestamp_ms: Option<i64>,
 }
 
 /// A metric that Kafka never takes.
@@ -75,6 +54,17 @@ struct UnserializableMetric {
     series: String,
     topic: String,
     source: PluginError,
+}
+
+/// A metric that was to be written as the record that it was made of, and was made of none.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{series}, for topic {topic:?}: there is no record to pass on; record = \"original\" wants \
+     metrics of an inputs.kafka_consumer with keep_record = true"
+)]
+struct NoRecord {
+    series: String,
+    topic: String,
 }
 
 /// What a batch that was not written as a whole came to.
@@ -117,26 +107,29 @@ impl Output for Kafka {
 
     fn write(&mut self, batch: &[Metric]) -> Result<(), WriteError> {
         let mut prepared = self.prepare(batch);
-        let outcomes = self.producer.produce(&prepared.records(&self.headers));
+        let outcomes = self.producer.produce(&prepared.records(batch, &self.headers));
         let mut retry = Vec::new();
         let mut rejected = std::mem::take(&mut prepared.rejected);
         let mut first = rejected.first().map(|rejection| rejection.reason.to_string());
         for (record, outcome) in prepared.records.iter().zip(outcomes) {
             let Err(error) = outcome else { continue };
-            if error.is_permanent() {
+            if !error.is_permanent() {
+                first.get_or_insert_with(|| error.to_string());
+                retry.extend(record.metrics());
+                continue;
+            }
+            for index in record.metrics() {
                 let reason = RefusedMetric {
-                    series: Series(&batch[record.index]).to_string(),
-                    bytes: record.value.len(),
+                    series: Series(&batch[index]).to_string(),
+                    bytes: record.value_bytes(batch),
                     topic: record.topic.to_string(),
-                    source: error,
+                    source: error.clone(),
                 };
                 first.get_or_insert_with(|| reason.to_string());
-                rejected.push(Rejection { index: record.index, reason: reason.into() });
-            } else {
-                first.get_or_insert_with(|| error.to_string());
-                retry.push(record.index);
+                rejected.push(Rejection { index, reason: reason.into() });
             }
         }
+        retry.sort_unstable();
         let Some(first) = first else { return Ok(()) };
         if retry.len() == batch.len() {
             return Err(WriteError::retry(first));
@@ -155,17 +148,38 @@ impl Output for Kafka {
 
 impl Kafka {
     fn prepare(&mut self, batch: &[Metric]) -> Prepared {
-        let mut prepared =
-            Prepared { records: Vec::with_capacity(batch.len()), ..Prepared::default() };
+        let mut prepared = Prepared::with_room_for(batch.len());
         for (index, original) in batch.iter().enumerate() {
             let (topic, metric) = self.topics.apply(original);
-            let start = prepared.values.len();
-            if let Err(source) = self.serializer.serialize(&metric, &mut prepared.values) {
-                let series = Series(original).to_string();
-                let reason = UnserializableMetric { series, topic: topic.to_string(), source };
-                prepared.rejected.push(Rejection { index, reason: reason.into() });
-                continue;
-            }
+            let content = match self.content {
+                RecordContent::Serialized => {
+                    let start = prepared.values.len();
+                    let result = self.serializer.serialize(&metric, &mut prepared.values);
+                    result.map(|()| Content::Value(start..prepared.values.len())).map_err(
+                        |source| {
+                            let series = Series(original).to_string();
+                            UnserializableMetric { series, topic: topic.to_string(), source }.into()
+                        },
+                    )
+                }
+                RecordContent::Original if original.companion.record().is_none() => {
+                    let series = Series(original).to_string();
+                    Err(NoRecord { series, topic: topic.to_string() }.into())
+                }
+                RecordContent::Original => {
+                    if prepared.joins_earlier(batch, index, &topic) {
+                        continue;
+                    }
+                    Ok(Content::Original)
+                }
+            };
+            let content = match content {
+                Ok(content) => content,
+                Err(reason) => {
+                    prepared.rejected.push(Rejection { index, reason });
+                    continue;
+                }
+            };
             let mut headers = Vec::with_capacity(self.headers.len());
             for (name, template) in &self.headers {
                 let values = &mut prepared.header_values;
@@ -178,39 +192,24 @@ impl Kafka {
                     }
                 });
             }
+            let of_record = || original.companion.record().and_then(|record| record.timestamp_ms);
+            let timestamp_ms = match self.timestamp {
+                ProducerTimestamp::Metric => Some(metric.time.millis()),
+                ProducerTimestamp::Now => None,
+                ProducerTimestamp::Record => of_record().or(Some(metric.time.millis())),
+            };
             prepared.records.push(PreparedRecord {
                 index,
+                others: Vec::new(),
                 topic,
                 key: self.keys.key(&metric),
-                value: start..prepared.values.len(),
+                content,
                 headers,
-                timestamp_ms: match self.timestamp {
-                    // Kafka has no times before 1970.
-                    ProducerTimestamp::Metric => Some(metric.time.millis()).filter(|ms| *ms > 0),
-                    ProducerTimestamp::Now => None,
-                },
+                // Kafka has no times before 1970.
+                timestamp_ms: timestamp_ms.filter(|ms| *ms > 0),
             });
         }
         prepared
-    }
-}
-
-impl Prepared {
-    fn records<'p>(&'p self, headers: &'p [(String, Template)]) -> Vec<Record<'p>> {
-        let record = |record: &'p PreparedRecord| Record {
-            topic: &record.topic,
-            key: record.key.as_ref().map(|key| key.as_bytes()),
-            value: Some(&self.values[record.value.clone()]),
-            headers: headers
-                .iter()
-                .zip(&record.headers)
-                .filter_map(|((name, _), at)| {
-                    Some((name.as_str(), Some(self.header_values[at.clone()?].as_bytes())))
-                })
-                .collect(),
-            timestamp_ms: record.timestamp_ms,
-        };
-        self.records.iter().map(record).collect()
     }
 }
 

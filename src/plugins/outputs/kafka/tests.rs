@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::kafka::EmbeddedCluster;
 use crate::kafka::reading::{StoredRecord, read_topic};
-use crate::metric::Timestamp;
+use crate::metric::{Accompany, Companion, OriginalRecord, Timestamp};
 use crate::plugin::settings::{Data, Position, Table, Value};
 use crate::plugin::{BuildError, Context, PluginLog, Statistics};
 use crate::plugins::FORMATS;
@@ -194,4 +194,82 @@ fn options_that_make_no_sense_are_refused() {
         let error = error(options);
         assert!(error.contains(part), "{error}");
     }
+}
+
+struct Made(OriginalRecord);
+
+impl Accompany for Made {
+    fn record(&self) -> Option<&OriginalRecord> {
+        Some(&self.0)
+    }
+}
+
+/// A companion with a record of this value.
+fn record(value: &str) -> Companion {
+    let header = ("from".into(), Some(b"there".as_slice().into()));
+    Companion::new(Arc::new(Made(OriginalRecord {
+        key: Some(b"original".as_slice().into()),
+        value: Some(value.as_bytes().into()),
+        headers: vec![header, ("empty".into(), None)],
+        timestamp_ms: Some(1_699_999_999_999),
+    })))
+}
+
+fn metric_of(companion: &Companion, name: &str) -> Metric {
+    let mut metric = metric(name, 1);
+    metric.companion = companion.clone();
+    metric
+}
+
+#[test]
+fn an_original_record_is_passed_on_as_it_came_and_once_a_batch_and_topic() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let options = [
+        ("record", text("original")),
+        ("producer_timestamp", text("record")),
+        ("headers", Data::Table(table([("name", text("{{ .Name }}"))]))),
+        ("topic_tag", text("topic")),
+    ];
+    let mut output = output(&cluster, options);
+    let (one, other) = (record("{\"a\": 1}\n"), record("{\"a\": 1}\n"));
+    let mut elsewhere = metric_of(&one, "x");
+    elsewhere.set_tag("topic", "elsewhere");
+    output
+        .write(&[metric_of(&one, "a"), elsewhere, metric_of(&one, "b"), metric_of(&other, "c")])
+        .unwrap();
+    output.close().unwrap();
+    let stored = read_topic(&cluster.brokers(), "metrics");
+    let names: Vec<_> =
+        stored.iter().map(|each| String::from_utf8_lossy(&each.headers[2].1)).collect();
+    assert_eq!(names, ["a", "c"], "the first of a record's metrics stands for the others");
+    assert_eq!(stored[0].value, b"{\"a\": 1}\n");
+    assert_eq!(stored[0].key.as_deref(), Some(b"original".as_slice()));
+    assert_eq!(stored[0].timestamp_ms, Some(1_699_999_999_999));
+    assert_eq!(stored[0].headers[0], ("from".to_owned(), b"there".to_vec()));
+    assert_eq!(read_topic(&cluster.brokers(), "elsewhere").len(), 1);
+}
+
+#[test]
+fn a_key_that_the_options_give_wins_over_that_of_the_record() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let options = [("record", text("original")), ("routing_tag", text("host"))];
+    let mut output = output(&cluster, options);
+    output.write(&[metric_of(&record("v"), "a")]).unwrap();
+    let stored = read_topic(&cluster.brokers(), "metrics").remove(0);
+    assert_eq!(stored.key.as_deref(), Some(b"a".as_slice()));
+    // The time is the metric's unless the options say otherwise.
+    assert_eq!(stored.timestamp_ms, Some(1_700_000_000_000));
+}
+
+#[test]
+fn a_metric_of_no_record_is_given_up_and_says_why() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let mut output = output(&cluster, [("record", text("original"))]);
+    let batch = [metric("a", 1), metric_of(&record("v"), "b")];
+    let Err(WriteError::Partial { retry, rejected, source }) = output.write(&batch) else {
+        panic!("it was written");
+    };
+    assert!(retry.is_empty() && rejected.len() == 1 && rejected[0].index == 0, "{rejected:?}");
+    assert!(source.to_string().contains("keep_record = true"), "{source}");
+    assert_eq!(values(&read_topic(&cluster.brokers(), "metrics")), ["v"]);
 }
