@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::support::{Cluster, Program, Running, Topic, wait_for};
+use crate::support::{Cluster, Program, Record, Running, Topic, wait_for};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -17,6 +17,8 @@ struct Scene<'c> {
     from: Topic<'c>,
     to: Topic<'c>,
     group: String,
+    /// Where metrics wait.
+    buffer: &'static str,
 }
 
 impl<'c> Scene<'c> {
@@ -25,12 +27,12 @@ impl<'c> Scene<'c> {
         let from = cluster.topic(&format!("{subject}-from"), partitions);
         let to = cluster.topic(&format!("{subject}-to"), partitions);
         let group = format!("group-of-{}", from.name());
-        Scene { cluster, from, to, group }
+        Scene { cluster, from, to, group, buffer: "memory" }
     }
 
     /// An agent of the group that writes what it reads to the other topic.
     fn agent(&self, input: &str) -> Agent {
-        self.agent_with(input, &self.to_kafka("routing_tag = \"\""))
+        self.agent_with(input, &self.to_kafka("producer_timestamp = \"now\""))
     }
 
     fn to_kafka(&self, options: &str) -> String {
@@ -41,14 +43,15 @@ impl<'c> Scene<'c> {
     }
 
     fn agent_with(&self, input: &str, outputs: &str) -> Agent {
-        let (brokers, group) = (self.cluster.addresses(), &self.group);
+        let (brokers, group, buffer) = (self.cluster.addresses(), &self.group, self.buffer);
         let topics = match input.contains("topic_regexps") {
             true => String::new(),
             false => format!("topics = [\"{}\"]", self.from.name()),
         };
         let config = format!(
             "[agent]\n  interval = \"1s\"\n  flush_interval = \"200ms\"\n  omit_hostname = true\n  \
-             debug = true\n  metric_buffer_limit = 100000\n\
+             debug = true\n  metric_buffer_limit = 100000\n  buffer_strategy = \"{buffer}\"\n  \
+             buffer_directory = \"buffers\"\n\
              [[inputs.kafka_consumer]]\n  brokers = [\"{brokers}\"]\n  {topics}\n  \
              consumer_group = \"{group}\"\n  session_timeout = \"6s\"\n  \
              commit_interval = \"200ms\"\n  {input}\n{outputs}"
@@ -156,7 +159,7 @@ fn an_output_that_is_down_holds_the_committed_offset() {
     let down = format!(
         "[[outputs.http]]\n  url = \"http://127.0.0.1:{port}/\"\n  data_format = \"influx\"\n"
     );
-    let outputs = format!("{}{down}", scene.to_kafka("routing_tag = \"\""));
+    let outputs = format!("{}{down}", scene.to_kafka("producer_timestamp = \"now\""));
     let running = scene.agent_with("max_undelivered_messages = 200", &outputs).start_and_join();
     scene.wait_until_written(200);
     running.signal(Signal::TERM);
@@ -220,4 +223,72 @@ fn topics_that_match_are_read_also_if_they_come_later() {
         .map(|value| value.split("topic=").nth(1).unwrap().split(' ').next().unwrap().to_owned())
         .collect();
     assert_eq!(topics, [stem, later].into());
+}
+
+#[test]
+fn records_are_passed_on_byte_for_byte_also_through_a_buffer_on_the_disk() {
+    for buffer in ["memory", "disk"] {
+        let scene = Scene { buffer, ..Scene::new(buffer, 2) };
+        let values: Vec<Vec<u8>> = (0..500)
+            .map(|n| {
+                format!("{{ \"hostname\":\"h{n}\",\t\"v\": {n}.0,  \"x\":\"\u{e9}\"}}\r\n")
+                    .into_bytes()
+            })
+            .collect();
+        scene.from.send(values.iter().cloned().map(|value| (None, value)));
+        let outputs = scene.to_kafka("record = \"original\"\n  producer_timestamp = \"record\"");
+        let input = "keep_record = true\n  data_format = \"json\"\n  tag_keys = [\"hostname\"]";
+        let _running = scene.agent_with(input, &outputs).start_and_join();
+        scene.wait_until_committed(500);
+        let key = |record: &Record| (record.value.clone(), record.timestamp_ms);
+        let mut sent: Vec<_> = scene.from.read_all().iter().map(key).collect();
+        let mut passed: Vec<_> = scene.to.read_all().iter().map(key).collect();
+        sent.sort();
+        passed.sort();
+        assert_eq!(passed, sent, "{buffer}");
+    }
+}
+
+#[test]
+fn what_cannot_be_parsed_goes_to_the_topic_of_dead_letters_and_stops_nothing() {
+    let scene = Scene::new("dead", 1);
+    let dead = scene.cluster.topic("dead-letters", 1);
+    scene.from.send([
+        (None, line(1).into_bytes()),
+        (None, b"no line protocol".to_vec()),
+        (None, line(2).into_bytes()),
+    ]);
+    let input = format!("dead_letter_topic = \"{}\"", dead.name());
+    let _running = scene.agent(&input).start_and_join();
+    scene.wait_until_committed(3);
+    assert_eq!(Scene::values(&scene.to).len(), 2);
+    let letters = dead.read_all();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].text(), "no line protocol");
+    let headers: BTreeMap<_, _> = letters[0].headers.iter().cloned().collect();
+    let header = |name: &str| String::from_utf8_lossy(&headers[name]).into_owned();
+    assert_eq!(header("dead-letter.topic"), scene.from.name());
+    assert_eq!(
+        (header("dead-letter.partition"), header("dead-letter.offset")),
+        ("0".into(), "1".into())
+    );
+    assert!(header("dead-letter.reason").contains("metric parse error"));
+}
+
+#[test]
+fn dead_letters_in_a_file_are_fed_back_by_the_sink() {
+    let scene = Scene::new("letters", 1);
+    scene.from.send([(None, b"no line protocol".to_vec()), (None, line(2).into_bytes())]);
+    let agent = scene.agent("dead_letter_file = \"dead.jsonl\"");
+    let running = agent.start_and_join();
+    scene.wait_until_committed(2);
+    running.signal(Signal::TERM);
+    running.wait_for_end(LIMIT);
+    let fed = Program::sink(agent.folder.path())
+        .args(["replay", "dead.jsonl", "--brokers", scene.cluster.addresses()])
+        .args(["--topic", scene.to.name()])
+        .run(LIMIT);
+    assert!(fed.status.success(), "{}", fed.stderr);
+    let values = Scene::values(&scene.to);
+    assert_eq!(values, [("no line protocol".to_owned(), 1), (line(2), 1)].into());
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::consumer::Settings;
 use super::conversion::{Additions, Conversion, Keeping, TimeSource};
+use super::dead_letters::Place;
 use super::intake::Counters;
 use super::start::Start;
 use super::topics::{Topics, is_topic};
@@ -22,6 +23,9 @@ const DEFAULT_UNDELIVERED: i64 = 1_000;
 /// How much is read ahead of what is parsed.
 const READ_AHEAD_BYTES: usize = 8 * 1024 * 1024;
 
+/// How often the member says that it is there.
+const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// The settings of the input.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default)]
@@ -39,6 +43,8 @@ pub struct Config {
     msg_header_as_metric_name: String,
     timestamp_source: Timestamps,
     keep_record: bool,
+    dead_letter_topic: String,
+    dead_letter_file: String,
     consumer_group: String,
     group_instance_id: String,
     session_timeout: Duration,
@@ -126,6 +132,8 @@ impl Default for Config {
             msg_header_as_metric_name: String::new(),
             timestamp_source: Timestamps::default(),
             keep_record: false,
+            dead_letter_topic: String::new(),
+            dead_letter_file: String::new(),
             consumer_group: DEFAULT_GROUP.to_owned(),
             group_instance_id: String::new(),
             session_timeout: Duration::from_secs(45),
@@ -173,9 +181,12 @@ impl Build<dyn Input> for Config {
             .offset
             .parse()
             .map_err(|error: super::start::StartError| BuildError::invalid(error))?;
-        let topics = Topics::new(self.topics.clone(), &self.topic_regexps)
+        let excluded = self.dead_letter_topic.clone();
+        let topics = Topics::new(self.topics.clone(), &self.topic_regexps, excluded)
             .map_err(|error| BuildError::invalid(format!("topic_regexps: {error}")))?;
-        let group = self.group(KafkaOptions::connection(context)?, &start, context)?;
+        let connection = KafkaOptions::connection(context)?;
+        let dead_letters = self.dead_letters(&connection, context)?;
+        let group = self.group(connection, &start, context)?;
         let statistics = context.statistics.of_plugin(context.log.name());
         Ok(Box::new(KafkaConsumer {
             waiting: Some(Waiting {
@@ -188,6 +199,7 @@ impl Build<dyn Input> for Config {
                     revoke_wait: self.revoke_wait.to_std(),
                 },
                 conversion: self.conversion(context, most_bytes)?,
+                dead_letters,
                 counters: Counters::new(&statistics),
                 max_undelivered,
             }),
@@ -209,6 +221,38 @@ impl Config {
             }
             None => Ok(()),
         }
+    }
+
+    fn dead_letters(
+        &self,
+        connection: &Connection,
+        context: &Context<'_>,
+    ) -> Result<Place, BuildError> {
+        let (topic, file) = (&self.dead_letter_topic, &self.dead_letter_file);
+        if topic.is_empty() {
+            return Ok(match file.is_empty() {
+                true => Place::Log,
+                false => Place::File(file.into()),
+            });
+        }
+        if !file.is_empty() {
+            return Err(BuildError::invalid(
+                "dead_letter_topic and dead_letter_file exclude each other",
+            ));
+        }
+        if !is_topic(topic) {
+            return Err(BuildError::invalid(format!(
+                "dead_letter_topic: there can be no topic {topic:?}"
+            )));
+        }
+        if self.topics.contains(topic) {
+            return Err(BuildError::invalid(format!(
+                "dead_letter_topic {topic:?} is among the topics that are read: what cannot be \
+                 parsed would go round for ever"
+            )));
+        }
+        let (connection, clock) = (connection.clone(), context.system.clock.clone());
+        Ok(Place::topic(topic.clone(), connection, context.log.name(), clock))
     }
 
     fn group(
@@ -240,6 +284,9 @@ impl Config {
         if !(1..=3_600).contains(&session_timeout.as_secs()) {
             return Err(BuildError::invalid("session_timeout must lie between 1s and 1h"));
         }
+        // A member learns of rebalances by the answers, and each costs brokers and agent something.
+        let heartbeat = HEARTBEAT.min(session_timeout / 3);
+        property("heartbeat.interval.ms", heartbeat.as_millis().to_string());
         let text = |text: &String| (!text.is_empty()).then(|| text.clone());
         Ok(GroupSettings {
             connection,

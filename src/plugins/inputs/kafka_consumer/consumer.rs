@@ -113,6 +113,7 @@ impl Run {
             self.look_for_topics();
             let polled = self.poll();
             self.consumer.intake.hand_over();
+            self.consumer.intake.put_aside();
             let wait = match polled {
                 Polled::Records => Duration::ZERO,
                 Polled::Rebalance(rebalance) => {
@@ -129,15 +130,19 @@ impl Run {
             self.commit_if_due();
         }
         self.commit_and_wait();
-        let Consumer { member, clock, intake, .. } = self.consumer;
-        let mut partitions = intake.partitions;
-        partitions.give_up_all();
+        if self.consumer.intake.dead_letters.are_waiting() {
+            // This may take long, so that it comes behind what can be committed without it.
+            self.consumer.intake.put_aside();
+            self.commit_and_wait();
+        }
+        let Consumer { member, clock, mut intake, .. } = self.consumer;
+        intake.give_up_all();
         member.leave(LEAVE_MAY_TAKE, clock.as_ref());
     }
 
     fn poll(&mut self) -> Polled {
         let Consumer { member, intake, .. } = &mut self.consumer;
-        let is_reading = intake.accumulator.is_some() && !intake.room.is_full();
+        let is_reading = intake.accumulator.is_some() && intake.has_room();
         match is_reading {
             true => member.poll(|record| intake.take(&record)),
             false => member.poll_events(|record| intake.take(&record)),
@@ -149,6 +154,8 @@ impl Run {
             true => self.next_commit.min(self.next_topics),
             false => self.next_commit,
         };
+        let again = self.consumer.intake.dead_letters.next_try();
+        let due = again.map_or(due, |again| due.min(again));
         let wait = due.saturating_sub(self.now());
         let room = &self.consumer.intake.room;
         if !room.is_full() {
@@ -315,12 +322,13 @@ impl Run {
                 return;
             }
             self.wait(left.min(DELIVERY_LOOK));
+            self.consumer.intake.put_aside();
         }
     }
 
     fn let_go(&mut self, partitions: &[Partition]) {
         let Consumer { member, intake, .. } = &mut self.consumer;
-        intake.partitions.give_up(partitions);
+        intake.give_up(partitions);
         if let Err(error) = member.give_up(partitions) {
             intake.report(format!("giving up partitions: {error}"));
         }
@@ -330,7 +338,7 @@ impl Run {
     fn join_anew(&mut self, reason: &str) {
         let Consumer { member, intake, settings, clock, log, .. } = &mut self.consumer;
         intake.report(format!("shut out of the group: {reason}; joining anew"));
-        intake.partitions.give_up_all();
+        intake.give_up_all();
         self.committing = None;
         self.subscribed.clear();
         match GroupMember::connect(&settings.group, log.name(), clock.clone()) {

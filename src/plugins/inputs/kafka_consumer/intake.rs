@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::assigned::Partitions;
-use super::conversion::Conversion;
+use super::conversion::{Conversion, original};
+use super::dead_letters::{DeadLetters, Letter};
 use super::delivery::Room;
-use crate::kafka::group::{RecordView, Taking};
+use crate::kafka::group::{Partition, RecordView, Taking};
 use crate::metric::{Companion, Metric};
 use crate::plugin::{Counter, PluginError, PluginStatistics, ServiceAccumulator};
 
@@ -35,16 +36,6 @@ impl Counters {
     }
 }
 
-/// A record that no metrics can be made of.
-#[derive(Debug, thiserror::Error)]
-#[error("{topic} [{partition}] at offset {offset}: {source}")]
-struct UnparsableRecord {
-    topic: String,
-    partition: i32,
-    offset: i64,
-    source: PluginError,
-}
-
 /// Takes records in and hands metrics on.
 pub(super) struct Intake {
     /// Makes metrics of records.
@@ -53,6 +44,8 @@ pub(super) struct Intake {
     pub accumulator: Option<ServiceAccumulator>,
     /// The partitions that records may come from.
     pub partitions: Partitions,
+    /// What becomes of records that no metrics can be made of.
+    pub dead_letters: DeadLetters,
     /// How many records may be under way.
     pub room: Arc<Room>,
     /// What is counted.
@@ -82,17 +75,51 @@ impl Intake {
                 }
                 self.group.append(&mut metrics);
             }
-            Err(source) => {
+            Err(reason) => {
                 self.counters.unparsable.add(1);
-                let (topic, partition, offset) =
-                    (record.topic.to_owned(), record.partition, record.offset);
-                self.report(UnparsableRecord { topic, partition, offset, source });
+                let letter = Letter {
+                    partition: assigned.partition.clone(),
+                    offset: record.offset,
+                    reason,
+                    record: original(record),
+                    under_way,
+                };
+                if let Some(error) = self.dead_letters.add(letter) {
+                    self.report(error);
+                }
             }
         }
-        if self.group.len() >= HAND_OVER_AT || self.room.is_full() {
-            return Taking::Enough;
+        match self.has_room() && self.group.len() < HAND_OVER_AT {
+            true => Taking::More,
+            false => Taking::Enough,
         }
-        Taking::More
+    }
+
+    /// Whether another record may be read.
+    pub(super) fn has_room(&self) -> bool {
+        !self.room.is_full() && !self.dead_letters.are_to_be_put_aside()
+    }
+
+    /// Puts aside the records that no metrics could be made of.
+    pub(super) fn put_aside(&mut self) {
+        let accumulator = &self.accumulator;
+        self.dead_letters.put_aside(|error| {
+            if let Some(accumulator) = accumulator {
+                accumulator.report(error);
+            }
+        });
+    }
+
+    /// Gives partitions up, with what is known of them.
+    pub(super) fn give_up(&mut self, gone: &[Partition]) {
+        self.dead_letters.leave_behind(|partition| gone.contains(partition));
+        self.partitions.give_up(gone);
+    }
+
+    /// Gives all partitions up.
+    pub(super) fn give_up_all(&mut self) {
+        self.dead_letters.leave_behind(|_| true);
+        self.partitions.give_up_all();
     }
 
     /// Hands over the metrics that there are.

@@ -11,6 +11,7 @@ mod assigned;
 mod config;
 mod consumer;
 mod conversion;
+mod dead_letters;
 mod delivery;
 mod intake;
 mod marks;
@@ -32,6 +33,7 @@ use assigned::Partitions;
 pub use config::Config;
 use consumer::{Consumer, Settings, Signals};
 use conversion::Conversion;
+use dead_letters::{DeadLetters, Place};
 use delivery::Room;
 use intake::{Counters, Intake};
 
@@ -51,6 +53,7 @@ struct KafkaConsumer {
 struct Waiting {
     settings: Settings,
     conversion: Conversion,
+    dead_letters: Place,
     counters: Counters,
     max_undelivered: usize,
 }
@@ -85,6 +88,11 @@ impl KafkaConsumer {
                 conversion: waiting.conversion,
                 accumulator: Some(accumulator),
                 partitions: Partitions::default(),
+                dead_letters: DeadLetters::new(
+                    waiting.dead_letters,
+                    self.clock.clone(),
+                    self.log.clone(),
+                ),
                 room,
                 counters: waiting.counters,
                 group: Vec::new(),
@@ -155,3 +163,6 @@ impl Input for KafkaConsumer {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,17 +12,24 @@ const INTERNAL: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__sha
 pub(super) struct Topics {
     named: Vec<String>,
     patterns: Vec<Regex>,
+    /// A topic that never matches; empty for none.
+    excluded: String,
 }
 
 impl Topics {
-    /// Chooses the topics of these names, and those that any of the regular expressions matches.
+    /// Chooses the topics of these names, and those that any of the regular expressions matches, but
+    /// for the one that is excluded.
     ///
     /// # Errors
     /// The first expression that is none.
-    pub(super) fn new(named: Vec<String>, patterns: &[String]) -> Result<Topics, RegexError> {
+    pub(super) fn new(
+        named: Vec<String>,
+        patterns: &[String],
+        excluded: String,
+    ) -> Result<Topics, RegexError> {
         let patterns =
             patterns.iter().map(|pattern| Regex::new(pattern)).collect::<Result<_, _>>()?;
-        Ok(Topics { named, patterns })
+        Ok(Topics { named, patterns, excluded })
     }
 
     /// Whether the brokers have to be asked which topics there are.
@@ -35,6 +42,7 @@ impl Topics {
     pub(super) fn among(&self, all: &[String]) -> Vec<String> {
         let is_wanted = |topic: &&String| {
             !INTERNAL.contains(&topic.as_str())
+                && **topic != self.excluded
                 && self.patterns.iter().any(|pattern| pattern.is_match(topic))
         };
         let wanted: BTreeSet<&String> =
@@ -58,12 +66,12 @@ mod tests {
     }
 
     fn among(named: &[&str], patterns: &[&str], all: &[&str]) -> Vec<String> {
-        Topics::new(owned(named), &owned(patterns)).unwrap().among(&owned(all))
+        Topics::new(owned(named), &owned(patterns), "dead".into()).unwrap().among(&owned(all))
     }
 
     #[test]
     fn topics_are_those_named_and_those_that_match_anywhere() {
-        let all = ["b", "metrics-1", "old.metrics", "__consumer_offsets"];
+        let all = ["b", "dead", "metrics-1", "old.metrics", "__consumer_offsets"];
         assert_eq!(among(&["a", "b"], &[], &all), ["a", "b"]);
         assert_eq!(among(&["a"], &["metrics"], &all), ["a", "metrics-1", "old.metrics"]);
         assert_eq!(among(&[], &["^metrics", "b$"], &all), ["b", "metrics-1"]);
@@ -73,7 +81,7 @@ mod tests {
 
     #[test]
     fn an_expression_that_is_none_is_refused() {
-        assert!(Topics::new(Vec::new(), &owned(&["*test"])).is_err());
+        assert!(Topics::new(Vec::new(), &owned(&["*test"]), String::new()).is_err());
     }
 
     #[test]
