@@ -131,6 +131,7 @@ impl Delivery {
         UnderWay {
             delivery: self.clone(),
             number,
+            offset,
             record: record.map(Box::new),
             is_left_behind: AtomicBool::new(false),
         }
@@ -160,6 +161,7 @@ impl Delivery {
 pub(super) struct UnderWay {
     delivery: Arc<Delivery>,
     number: u64,
+    offset: i64,
     record: Option<Box<OriginalRecord>>,
     is_left_behind: AtomicBool,
 }
@@ -171,6 +173,10 @@ impl Accompany for UnderWay {
 
     fn origin(&self) -> Option<&Arc<Origin>> {
         Some(&self.delivery.origin)
+    }
+
+    fn position(&self) -> Option<i64> {
+        Some(self.offset)
     }
 
     fn leave_behind(&self) {
@@ -245,6 +251,7 @@ mod tests {
         let without = delivery.begin(2, None);
         assert_eq!(without.record(), None);
         assert_eq!(without.origin().map(|origin| origin.name()), Some("topic [0]"));
+        assert_eq!(without.position(), Some(2));
     }
 
     proptest! {
