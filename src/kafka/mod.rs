@@ -10,6 +10,7 @@ mod admin;
 mod connection;
 pub mod dead_letters;
 mod embedded;
+mod follower;
 pub mod group;
 mod lag;
 mod log;
@@ -27,6 +28,7 @@ pub use connection::{
     Connection, Credentials, OlderTls, PropertyError, Sasl, Tls, TlsFileError, Verification,
 };
 pub use embedded::{EmbeddedCluster, EmbeddedError};
+pub use follower::{Followed, TopicFollower};
 pub use lag::PartitionLag;
 pub use log::{ClientError, ClientLog, Outlook};
 pub use partition::sarama_partition;

@@ -17,6 +17,7 @@ pub mod rename;
 pub mod scale;
 pub mod starlark;
 pub mod strings;
+pub mod table;
 pub mod tag_limit;
 pub mod template;
 pub mod topk;
@@ -44,6 +45,7 @@ pub static ALL: &[&Declaration<dyn Processor>] = &[
     &scale::PLUGIN,
     &starlark::PLUGIN,
     &strings::PLUGIN,
+    &table::PLUGIN,
     &tag_limit::PLUGIN,
     &template::PLUGIN,
     &topk::PLUGIN,
