@@ -54,6 +54,8 @@ pub struct Ledger {
 struct Book {
     /// By their ends; those that are done with follow no others.
     spans: BTreeMap<i64, Span>,
+    /// The end of the last of those up to which all are done with; it never goes back.
+    done: Option<i64>,
     /// How many late metrics of a position are on their way, and the time before it.
     passing: BTreeMap<i64, (usize, Option<i64>)>,
 }
@@ -75,7 +77,7 @@ impl Ledger {
             return None;
         }
         let [done, position, time] = names.each_ref().map(|of| origin.mark(of));
-        let book = Mutex::default();
+        let book = Mutex::new(Book { done, ..Book::default() });
         let ledger = Ledger { origin: origin.clone(), names, retention, book };
         Some((Arc::new(ledger), Known { done, position, time }))
     }
@@ -120,7 +122,9 @@ impl Ledger {
             let Some(span) = book.spans.get_mut(&end) else { return };
             span.is_done = true;
             let done = book.spans.iter().take_while(|(_, span)| span.is_done);
-            let Some(done) = done.map(|(end, _)| *end).last() else { return };
+            let Some(last) = done.map(|(end, _)| *end).last() else { return };
+            let done = book.done.map_or(last, |done| done.max(last));
+            book.done = Some(done);
             let kept = book.spans.split_off(&done.saturating_sub(self.retention).saturating_add(1));
             let released = std::mem::replace(&mut book.spans, kept);
             self.set_marks(&book, Some(done));
@@ -171,15 +175,13 @@ pub struct Completion {
     is_left: AtomicBool,
 }
 
-impl Completion {
-    /// Where the span's metrics come from.
-    pub fn origin(&self) -> &Arc<Origin> {
-        &self.ledger.origin
+impl Accompany for Completion {
+    fn origin(&self) -> Option<&Arc<Origin>> {
+        Some(&self.ledger.origin)
     }
 
-    /// Takes note that the span is not done with when this is dropped; its metrics have to be read
-    /// again.
-    pub fn leave_behind(&self) {
+    /// The span is not done with when this is dropped; its metrics have to be read again.
+    fn leave_behind(&self) {
         self.is_left.store(true, Ordering::Release);
         let held = self.ledger.lock().spans.get(&self.end).map(|span| span.held.clone());
         if let Some(held) = held {

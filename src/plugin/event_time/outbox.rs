@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::Completion;
 use crate::metric::{Accompany, Companion, Metric, Origin};
 use crate::plugin::ServiceAccumulator;
 
@@ -28,7 +27,8 @@ struct Queue {
 
 /// Results of one span.
 struct Batch {
-    completion: Option<Arc<Completion>>,
+    /// None where they come from nowhere that they could be read from again.
+    completion: Companion,
     metrics: std::vec::IntoIter<Metric>,
 }
 
@@ -47,8 +47,8 @@ impl Outbox {
         let _ = self.later.set(later);
     }
 
-    /// Takes the results of a span, which is done with once they have been delivered.
-    pub fn put(&self, completion: Option<Arc<Completion>>, metrics: Vec<Metric>) {
+    /// Takes the results of a span; `completion` is held until they have been delivered.
+    pub fn put(&self, completion: Companion, metrics: Vec<Metric>) {
         if !metrics.is_empty() {
             let metrics = metrics.into_iter();
             self.lock().waiting.push_back(Batch { completion, metrics });
@@ -92,19 +92,19 @@ impl Outbox {
             (std::mem::take(&mut queue.waiting), self.later.get())
         };
         for batch in waiting {
-            match (&batch.completion, later) {
-                (Some(completion), _) => completion.leave_behind(),
-                (None, Some(later)) => later.add_all(&mut batch.metrics.collect()),
-                (None, None) => {}
+            match later {
+                Some(later) if batch.completion.is_none() => {
+                    later.add_all(&mut batch.metrics.collect());
+                }
+                _ => batch.completion.leave_behind(),
             }
         }
     }
 
     /// Forgets the results of origins that somebody else reads.
     pub fn forget_given_up(&self) {
-        let is_given_up = |batch: &Batch| {
-            batch.completion.as_ref().is_some_and(|completion| completion.origin().is_given_up())
-        };
+        let is_given_up =
+            |batch: &Batch| batch.completion.origin().is_some_and(|origin| origin.is_given_up());
         let forgotten: Vec<_> = {
             let mut queue = self.lock();
             if !queue.waiting.iter().any(is_given_up) {
@@ -115,9 +115,7 @@ impl Outbox {
             queue.waiting = kept;
             Vec::from(forgotten)
         };
-        forgotten.iter().filter_map(|batch| batch.completion.as_ref()).for_each(|completion| {
-            completion.leave_behind();
-        });
+        forgotten.iter().for_each(|batch| batch.completion.leave_behind());
     }
 
     fn came_back(self: &Arc<Self>, count: usize) {
@@ -138,19 +136,17 @@ impl Outbox {
 /// What goes along with results that are handed over together.
 struct Portion {
     outbox: Arc<Outbox>,
-    completion: Option<Arc<Completion>>,
+    completion: Companion,
     count: usize,
 }
 
 impl Accompany for Portion {
     fn origin(&self) -> Option<&Arc<Origin>> {
-        self.completion.as_ref().map(|completion| completion.origin())
+        self.completion.origin()
     }
 
     fn leave_behind(&self) {
-        if let Some(completion) = &self.completion {
-            completion.leave_behind();
-        }
+        self.completion.leave_behind();
     }
 }
 
@@ -205,7 +201,7 @@ mod tests {
             Duration::ZERO,
             log,
         ));
-        outbox.put(None, metrics(13));
+        outbox.put(Companion::default(), metrics(13));
         let mut out = Vec::new();
         outbox.take(&mut out);
         assert_eq!(times(&out), (0..10).collect::<Vec<_>>());
@@ -215,7 +211,7 @@ mod tests {
         drop(out.remove(0));
         assert_eq!(times(&later.try_iter().collect::<Vec<_>>()), [10, 11]);
         assert_eq!(times(&later.try_iter().collect::<Vec<_>>()), [12]);
-        outbox.put(None, metrics(20));
+        outbox.put(Companion::default(), metrics(20));
         outbox.take(&mut out);
         assert_eq!(out.len(), 10);
         outbox.close();

@@ -8,6 +8,7 @@ pub mod defaults;
 pub mod r#enum;
 pub mod execd;
 pub mod filter;
+pub mod join;
 pub mod lookup;
 pub mod r#override;
 pub mod parser;
@@ -36,6 +37,7 @@ pub static ALL: &[&Declaration<dyn Processor>] = &[
     &r#enum::PLUGIN,
     &execd::PLUGIN,
     &filter::PLUGIN,
+    &join::PLUGIN,
     &lookup::PLUGIN,
     &r#override::PLUGIN,
     &parser::PLUGIN,

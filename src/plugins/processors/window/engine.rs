@@ -249,7 +249,8 @@ impl Engine {
             // The last update was the result.
             if self.course.emit == Emit::Final {
                 let (completion, results) = window.into_results(&self.rules);
-                self.outbox.put(completion, results);
+                let completion = completion.map(|completion| Companion::new(completion));
+                self.outbox.put(completion.unwrap_or_default(), results);
             }
         }
     }

@@ -7,7 +7,7 @@ use compact_str::CompactString;
 
 use super::spans::Shape;
 use super::summary::{Function, Summary};
-use crate::metric::{Companion, Field, Metric, Timestamp};
+use crate::metric::{Accompany, Companion, Field, Metric, Timestamp};
 use crate::plugin::Patterns;
 use crate::plugin::event_time::{Completion, Known, Ledger, Moment};
 use crate::plugin::series::{FieldMap, Series, SeriesMap};
