@@ -29,6 +29,17 @@ impl Program {
         Program::new("metric-sink", env!("CARGO_BIN_EXE_metric-sink"), folder)
     }
 
+    /// The script of an example, with the programs that the tests are run with.
+    pub(crate) fn example(name: &str) -> Program {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+        let mut program = Program::new("the example", "./run", &folder);
+        // It looks for Java and the like where whoever runs the tests has them.
+        program.command.envs(std::env::vars_os());
+        program
+            .env("METRIC_AGENT", env!("CARGO_BIN_EXE_metric-agent"))
+            .env("METRIC_SINK", env!("CARGO_BIN_EXE_metric-sink"))
+    }
+
     fn new(name: &'static str, path: &str, folder: &Path) -> Program {
         let mut command = Command::new(path);
         command.current_dir(folder).env_clear().stdin(Stdio::null());

@@ -1,0 +1,42 @@
+//! The examples, run as their readers run them.
+
+mod broker_metrics;
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::{Program, Running};
+
+/// Far beyond what an example takes, even on a busy machine.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// An example that goes on until this is dropped, and then cleans up behind itself.
+struct Example(Option<Running>);
+
+impl Example {
+    /// Runs the script of an example with `--stay`, and waits until it has found all to be well.
+    fn stay(name: &str) -> Example {
+        let program = Program::example(name).args(["--stay"]).env("INTERVAL", "1s");
+        let mut example = Example(Some(program.start()));
+        example.running().wait_for_log("All is well", LIMIT);
+        example
+    }
+
+    /// The script.
+    fn running(&mut self) -> &mut Running {
+        self.0.as_mut().unwrap()
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let Some(running) = self.0.take() else { return };
+        // Killed, it would leave behind what it has started.
+        running.signal(Signal::TERM);
+        let ended = running.wait_for_end(LIMIT);
+        if std::thread::panicking() {
+            eprintln!("--- what the example has said:\n{}", ended.stderr);
+        }
+    }
+}
