@@ -15,9 +15,13 @@ const LIMIT: Duration = Duration::from_secs(300);
 struct Example(Option<Running>);
 
 impl Example {
-    /// Runs the script of an example with `--stay`, and waits until it has found all to be well.
-    fn stay(name: &str) -> Example {
-        let program = Program::example(name).args(["--stay"]).env("INTERVAL", "1s");
+    /// Runs the script of an example with `--stay` and some variables, and waits until it has found
+    /// all to be well.
+    fn stay(name: &str, variables: &[(&str, &str)]) -> Example {
+        let mut program = Program::example(name).args(["--stay"]);
+        for (name, value) in variables {
+            program = program.env(name, value);
+        }
         let mut example = Example(Some(program.start()));
         example.running().wait_for_log("All is well", LIMIT);
         example

@@ -96,7 +96,7 @@ impl Database {
 
 #[test]
 fn every_panel_and_every_alert_of_the_broker_metrics_finds_points() {
-    let mut example = Example::stay("broker-metrics");
+    let mut example = Example::stay("broker-metrics", &[("INTERVAL", "1s"), ("WINDOW", "5s")]);
     let url = example.running().wait_for_log("InfluxDB is at ", super::LIMIT);
     let url = url.rsplit_once(' ').unwrap().1;
     let client = Client::new(ClientSettings::default(), System::real().clock).unwrap();
