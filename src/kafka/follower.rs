@@ -68,7 +68,7 @@ impl TopicFollower {
         config.set("auto.offset.reset", "earliest");
         config.set("queued.max.messages.kbytes", "4096");
         let config = connection.client_config_over(&config);
-        let log = ClientLog::new("", clock.clone(), connection.token().cloned());
+        let log = ClientLog::new("", clock.clone(), connection.tokens().cloned());
         let client: BaseConsumer<ClientLog> =
             config.create_with_context(log).map_err(|error| ReadError::Client(error.into()))?;
         Ok(TopicFollower {
