@@ -27,6 +27,12 @@ pub trait Accompany: Send + Sync {
         None
     }
 
+    /// The number that [`Companion::number`] gave when the metric was written to a file, if it was
+    /// read from one.
+    fn number(&self) -> Option<u64> {
+        None
+    }
+
     /// Takes note that the agent ends before every output has written the metric, which is in
     /// memory only. The drop that follows does not mean that it is done with.
     fn leave_behind(&self) {}
@@ -69,12 +75,22 @@ impl Companion {
         }
     }
 
-    /// Whether both are the same one, so that the metrics were made of the same thing.
+    /// Whether both are the same one, so that the metrics were made of the same thing. Metrics that
+    /// were in a file meanwhile have their companions no more, but those that stand for them.
     pub fn is_same(&self, other: &Companion) -> bool {
-        match (&self.0, &other.0) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            _ => false,
-        }
+        let (Some(one), Some(other)) = (&self.0, &other.0) else { return false };
+        let stand_for_the_same = || {
+            one.number().is_some()
+                && one.number() == other.number()
+                && one.record() == other.record()
+        };
+        Arc::ptr_eq(one, other) || stand_for_the_same()
+    }
+
+    /// A number that no other companion has that is there at the same time.
+    pub(super) fn number(&self) -> u64 {
+        let address = |it: &Arc<dyn Accompany>| Arc::as_ptr(it).cast::<()>().addr() as u64;
+        self.0.as_ref().map_or(0, |it| it.number().unwrap_or_else(|| address(it)))
     }
 }
 

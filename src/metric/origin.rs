@@ -99,7 +99,7 @@ impl Origin {
     }
 }
 
-/// The name and the value of a header, which may have none.
+/// The name of a header, and its value if it has one.
 pub type RecordHeader = (Box<str>, Option<Box<[u8]>>);
 
 /// A record as it came, to be passed on unchanged.

@@ -43,7 +43,7 @@ pub struct DiskBuffer {
     reader: CursorId,
     folder: PathBuf,
     log: PluginLog,
-    /// What goes along with metrics; it cannot go to a file.
+    /// What goes along with metrics; of it only their records go to a file.
     companions: HashMap<u64, Companion>,
     /// The numbers of the metrics that are out for writing, in their order.
     out: Vec<u64>,
@@ -99,10 +99,9 @@ impl DiskBuffer {
     }
 
     pub(super) fn add(&mut self, mut metric: Metric) -> usize {
-        let companion = std::mem::take(&mut metric.companion);
         let Some(number) = self.spool.push(|out| metric.encode(out)) else { return 1 };
-        if !companion.is_none() {
-            self.companions.insert(number, companion);
+        if !metric.companion.is_none() {
+            self.companions.insert(number, std::mem::take(&mut metric.companion));
         }
         self.newly_dropped()
     }

@@ -1,11 +1,12 @@
 //! The buffer in files as an output sees it.
 
+use std::collections::BTreeMap;
 use std::sync::Weak;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::metric::{Accompany, Timestamp};
+use crate::metric::{Accompany, Origin, OriginalRecord, Timestamp};
 use crate::plugin::Rejection;
 use crate::system::fake::FakeClock;
 
@@ -13,6 +14,19 @@ use crate::system::fake::FakeClock;
 struct Guard;
 
 impl Accompany for Guard {}
+
+/// Goes along with metrics that were made of a record with this value, and were read here.
+struct Read(OriginalRecord, Arc<Origin>);
+
+impl Accompany for Read {
+    fn record(&self) -> Option<&OriginalRecord> {
+        Some(&self.0)
+    }
+
+    fn origin(&self) -> Option<&Arc<Origin>> {
+        Some(&self.1)
+    }
+}
 
 fn open(folder: &Path) -> DiskBuffer {
     open_with(folder, Sync::EveryGroup)
@@ -95,6 +109,34 @@ fn what_goes_along_with_a_metric_ends_when_the_metric_is_written() {
     assert!(watched.upgrade().is_some());
     write(&mut buffer, 1, Ok(()));
     assert!(watched.upgrade().is_none());
+}
+
+#[test]
+fn the_record_of_a_metric_is_in_the_file_and_known_by_all_metrics_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut buffer = open(folder.path());
+    let record = |value: &[u8]| OriginalRecord { value: Some(value.into()), ..Default::default() };
+    let origin = Arc::new(Origin::new("topic [0]", BTreeMap::new()));
+    for value in [b"a", b"b"] {
+        let companion = Companion::new(Arc::new(Read(record(value), origin.clone())));
+        for n in 0..2i64 {
+            let mut metric = Metric::new("m", Timestamp::EPOCH).with_field("n", n);
+            metric.companion = companion.clone();
+            buffer.add(metric);
+        }
+    }
+    buffer.commit();
+    // What is on the disk is sent from there, and not read again.
+    let left = buffer.close();
+    assert_eq!((left.on_disk, left.to_be_read_again, left.in_memory.len()), (4, 0, 0));
+    let batch = open(folder.path()).begin(9).unwrap();
+    let values: Vec<_> = batch
+        .iter()
+        .map(|metric| metric.companion.record().unwrap().value.as_deref().unwrap())
+        .collect();
+    assert_eq!(values, [b"a", b"a", b"b", b"b"]);
+    assert!(batch[0].companion.is_same(&batch[1].companion));
+    assert!(!batch[1].companion.is_same(&batch[2].companion));
 }
 
 #[test]
