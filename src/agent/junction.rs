@@ -27,7 +27,11 @@ impl Destination {
             return;
         }
         match self {
-            Destination::Print(print) => print(metrics),
+            Destination::Print(print) => {
+                // Printed is not delivered: what can be read again is there for the real run.
+                metrics.iter().for_each(|metric| metric.companion.leave_behind());
+                print(metrics);
+            }
             Destination::Outputs(fanout) => fanout.add(metrics),
         }
     }
