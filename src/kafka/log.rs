@@ -136,6 +136,10 @@ impl ClientContext for ClientLog {
 
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
+        // Asked for by whoever reads to the end, and no error.
+        if code == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         // "All brokers are down" comes after the reason why, and would hide it.
         if code == Some(RDKafkaErrorCode::AllBrokersDown) {
             self.is_cut_off.store(true, Ordering::Relaxed);

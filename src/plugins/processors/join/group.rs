@@ -7,16 +7,17 @@
 //! nothing in time can match what is in it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use compact_str::CompactString;
 
+use super::held::{OfBuckets, Token};
 use super::kept::{KeptGroup, KeptMetric};
 use super::result::{ResultRules, Side};
 use crate::metric::{Accompany, Companion, Metric, Origin};
 use crate::plugin::PluginError;
-use crate::plugin::event_time::{Completion, Known, Ledger, Moment};
+use crate::plugin::event_time::{Known, Ledger, Moment};
 
 /// Which unmatched metrics have a result, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
@@ -120,75 +121,6 @@ pub(super) struct Kept {
 
 /// One side of a bucket, by the key.
 type Shelf = HashMap<CompactString, Vec<Kept>>;
-
-/// What all results of a bucket hold: none of its metrics is done with before all of them are.
-#[derive(Default)]
-pub(super) struct Token(Mutex<Vec<(usize, Arc<Completion>)>>);
-
-impl Token {
-    fn all(&self) -> Vec<Arc<Completion>> {
-        let completions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        completions.iter().map(|(_, completion)| completion.clone()).collect()
-    }
-
-    fn has(&self, source: usize) -> bool {
-        let completions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        completions.iter().any(|(of, _)| *of == source)
-    }
-
-    fn add(&self, source: usize, completion: Arc<Completion>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((source, completion));
-    }
-
-    /// Leaves behind what is held of a source that was given up.
-    fn forget(&self, source: usize) {
-        let mut forgotten = Vec::new();
-        {
-            let mut completions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            completions.retain(|(of, completion)| {
-                let is_it = *of == source;
-                if is_it {
-                    forgotten.push(completion.clone());
-                }
-                !is_it
-            });
-        }
-        forgotten.iter().for_each(|completion| completion.leave_behind());
-    }
-}
-
-/// What goes along with results: the tokens of the buckets that they are made of.
-pub(super) struct OfBuckets {
-    tokens: Vec<Arc<Token>>,
-    /// The metric that brought the result, for which the input waits.
-    of: Companion,
-    /// One of those that the result comes from.
-    origin: Option<Arc<Origin>>,
-}
-
-impl OfBuckets {
-    /// A companion for results, if there is anything to be held for them.
-    fn held(tokens: Vec<Arc<Token>>, of: Companion) -> Companion {
-        let completion = tokens.iter().find_map(|token| token.all().into_iter().next());
-        let origin = completion.and_then(|completion| completion.origin().cloned());
-        if origin.is_none() && of.is_none() {
-            return of;
-        }
-        Companion::new(Arc::new(OfBuckets { tokens, of, origin }))
-    }
-}
-
-impl Accompany for OfBuckets {
-    fn origin(&self) -> Option<&Arc<Origin>> {
-        self.origin.as_ref()
-    }
-
-    fn leave_behind(&self) {
-        let completions = self.tokens.iter().flat_map(|token| token.all());
-        completions.for_each(|completion| completion.leave_behind());
-        self.of.leave_behind();
-    }
-}
 
 #[derive(Default)]
 struct Bucket {

@@ -22,6 +22,7 @@
 
 mod engine;
 mod group;
+mod held;
 mod kept;
 mod result;
 
