@@ -18,6 +18,7 @@ mod compare;
 mod config_check;
 mod config_url;
 mod docs;
+mod event_time;
 mod examples;
 mod kafka_cluster;
 mod secrets;
