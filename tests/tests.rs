@@ -21,6 +21,7 @@ mod docs;
 mod event_time;
 mod examples;
 mod kafka_cluster;
+mod kafka_inputs;
 mod secrets;
 mod sink;
 mod support;

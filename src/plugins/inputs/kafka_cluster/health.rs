@@ -19,7 +19,7 @@ pub(super) struct PartitionCounts {
     pub(super) under_replicated: i64,
     /// There are fewer copies than have to have a record: nothing can be written with all acks.
     pub(super) under_min_isr: i64,
-    /// One copy less, and nothing can be written with all acks.
+    /// One copy less, and nothing can be written with all acks; so it is always with a single copy.
     pub(super) at_min_isr: i64,
     /// They are led by another broker than the one that should.
     pub(super) not_preferred: i64,
@@ -152,7 +152,7 @@ impl PartitionCounts {
     fn of(partition: &PartitionMetadata, min_in_sync: Option<i64>) -> PartitionCounts {
         let in_sync = count(&partition.in_sync);
         let replicas = count(&partition.replicas);
-        // As brokers do it: a topic cannot want more copies than it has (KIP-966 and before).
+        // As brokers do it: a topic cannot want more copies than it has.
         let least = min_in_sync.unwrap_or(1).min(replicas);
         PartitionCounts {
             partitions: 1,
@@ -160,7 +160,7 @@ impl PartitionCounts {
             offline: i64::from(partition.leader.is_none()),
             under_replicated: i64::from(in_sync < replicas),
             under_min_isr: i64::from(in_sync < least),
-            at_min_isr: i64::from(in_sync == least && replicas > least),
+            at_min_isr: i64::from(in_sync == least),
             not_preferred: i64::from(
                 partition.leader.is_some()
                     && partition.leader != partition.replicas.first().copied(),
