@@ -74,10 +74,10 @@ impl<'c> Exchange<'c> {
         let signed = format!("{},{told},{last_bare}", self.first_bare());
         let hash = self.hash;
         let salted = hash.salted(self.credentials.password.expose().as_bytes(), &salt, rounds);
-        let mut proof = hash.hmac(&salted, &[b"Client Key"]);
-        let signature = hash.hmac(&hash.digest(&[&proof]), &[signed.as_bytes()]);
+        let mut proof = hash.hmac(&salted, b"Client Key");
+        let signature = hash.hmac(&hash.digest(&proof), signed.as_bytes());
         proof.iter_mut().zip(signature).for_each(|(byte, other)| *byte ^= other);
-        let expected = hash.hmac(&hash.hmac(&salted, &[b"Server Key"]), &[signed.as_bytes()]);
+        let expected = hash.hmac(&hash.hmac(&salted, b"Server Key"), signed.as_bytes());
         Ok((format!("{last_bare},p={}", STANDARD.encode(proof)), Proven { expected }))
     }
 }
@@ -101,41 +101,64 @@ impl Proven {
 }
 
 impl Hash {
-    fn block_bytes(self) -> usize {
+    fn digest(self, bytes: &[u8]) -> Vec<u8> {
         match self {
-            Hash::Sha256 => 64,
-            Hash::Sha512 => 128,
+            Hash::Sha256 => Sha256::digest(bytes).to_vec(),
+            Hash::Sha512 => Sha512::digest(bytes).to_vec(),
         }
     }
 
-    fn digest(self, parts: &[&[u8]]) -> Vec<u8> {
-        fn of<D: Digest>(parts: &[&[u8]]) -> Vec<u8> {
-            let digest = parts.iter().fold(D::new(), |digest, part| digest.chain_update(part));
-            digest.finalize().to_vec()
-        }
+    fn hmac(self, key: &[u8], text: &[u8]) -> Vec<u8> {
         match self {
-            Hash::Sha256 => of::<Sha256>(parts),
-            Hash::Sha512 => of::<Sha512>(parts),
+            Hash::Sha256 => Keyed::<Sha256>::new(key, SHA256_BLOCK).hmac(&[text]),
+            Hash::Sha512 => Keyed::<Sha512>::new(key, SHA512_BLOCK).hmac(&[text]),
         }
+    }
+
+    fn salted(self, password: &[u8], salt: &[u8], rounds: u32) -> Vec<u8> {
+        match self {
+            Hash::Sha256 => Keyed::<Sha256>::new(password, SHA256_BLOCK).salted(salt, rounds),
+            Hash::Sha512 => Keyed::<Sha512>::new(password, SHA512_BLOCK).salted(salt, rounds),
+        }
+    }
+}
+
+/// What the functions work on at a time, in bytes.
+const SHA256_BLOCK: usize = 64;
+const SHA512_BLOCK: usize = 128;
+
+/// A hash function with a key worked in, once for all uses of the key.
+struct Keyed<D> {
+    inner: D,
+    outer: D,
+}
+
+impl<D: Digest + Clone> Keyed<D> {
+    fn new(key: &[u8], block_bytes: usize) -> Keyed<D> {
+        let mut block = if key.len() > block_bytes { D::digest(key).to_vec() } else { key.into() };
+        block.resize(block_bytes, 0);
+        let mut begun = |with: u8| {
+            block.iter_mut().for_each(|byte| *byte ^= with);
+            D::new().chain_update(&block)
+        };
+        let inner = begun(0x36);
+        // Takes the first away again.
+        let outer = begun(0x36 ^ 0x5c);
+        Keyed { inner, outer }
     }
 
     /// RFC 2104.
-    fn hmac(self, key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-        let mut block =
-            if key.len() > self.block_bytes() { self.digest(&[key]) } else { key.into() };
-        block.resize(self.block_bytes(), 0);
-        let padded = |with: u8| block.iter().map(|byte| byte ^ with).collect::<Vec<_>>();
-        let inner_pad = padded(0x36);
-        let inner: Vec<&[u8]> = [&inner_pad[..]].into_iter().chain(parts.iter().copied()).collect();
-        self.digest(&[&padded(0x5c), &self.digest(&inner)])
+    fn hmac(&self, parts: &[&[u8]]) -> Vec<u8> {
+        let inner = parts.iter().fold(self.inner.clone(), |inner, part| inner.chain_update(part));
+        self.outer.clone().chain_update(inner.finalize()).finalize().to_vec()
     }
 
     /// PBKDF2 of RFC 8018 with one block.
-    fn salted(self, password: &[u8], salt: &[u8], rounds: u32) -> Vec<u8> {
-        let mut round = self.hmac(password, &[salt, &[0, 0, 0, 1]]);
+    fn salted(&self, salt: &[u8], rounds: u32) -> Vec<u8> {
+        let mut round = self.hmac(&[salt, &[0, 0, 0, 1]]);
         let mut all = round.clone();
         for _ in 1..rounds {
-            round = self.hmac(password, &[&round]);
+            round = self.hmac(&[&round]);
             all.iter_mut().zip(&round).for_each(|(byte, other)| *byte ^= other);
         }
         all
@@ -193,9 +216,9 @@ mod tests {
         let hex =
             |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let text = b"Test Using Larger Than Block-Size Key - Hash Key First";
-        let sha256 = hex(Hash::Sha256.hmac(&[0xaa; 131], &[text]));
+        let sha256 = hex(Hash::Sha256.hmac(&[0xaa; 131], text));
         assert_eq!(sha256, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
-        let sha512 = hex(Hash::Sha512.hmac(&[0xaa; 131], &[text]));
+        let sha512 = hex(Hash::Sha512.hmac(&[0xaa; 131], text));
         assert!(sha512.starts_with("80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1"), "{sha512}");
     }
 }
