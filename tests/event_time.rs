@@ -25,13 +25,7 @@ struct Agent {
 
 impl Agent {
     /// An agent that reads topics, listed as in TOML, and writes one.
-    fn new(
-        cluster: &Cluster,
-        group: &str,
-        from: &str,
-        to: &str,
-        processors: &str,
-    ) -> Agent {
+    fn new(cluster: &Cluster, group: &str, from: &str, to: &str, processors: &str) -> Agent {
         let brokers = cluster.addresses();
         let config = format!(
             "[agent]\n  interval = \"1s\"\n  flush_interval = \"200ms\"\n  omit_hostname = true\n  \
