@@ -20,6 +20,7 @@ mod reader;
 #[cfg(test)]
 pub(crate) mod reading;
 mod record;
+mod statistics;
 mod token;
 pub mod wire;
 
@@ -32,7 +33,10 @@ pub use follower::{Followed, TopicFollower};
 pub use lag::PartitionLag;
 pub use log::{ClientError, ClientLog, Outlook};
 pub use partition::sarama_partition;
-pub use producer::{Acks, Compression, ConnectError, Delivery, Producer, ProducerSettings};
+pub use producer::{
+    Acks, Compression, ConnectError, Delivery, Producer, ProducerSettings, ProducerStatistics,
+};
 pub use reader::{ReadError, TopicReader};
 pub use record::{ProduceError, Record};
+pub use statistics::ClientStatistics;
 pub use token::{Token, TokenSource};

@@ -6,6 +6,7 @@
 
 mod batch;
 mod settings;
+mod statistics;
 mod topics;
 
 use std::sync::Arc;
@@ -15,9 +16,11 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer as _};
 
 pub use settings::{Acks, Compression, Delivery, ProducerSettings};
+pub use statistics::ProducerStatistics;
 
 use self::batch::Reports;
 use self::settings::Batching;
+use self::statistics::{INTERVAL_PROPERTY, IdleClient, REPORT_INTERVAL};
 use self::topics::KnownTopics;
 use super::record::{ProduceError, Record, concerns_whole_batch};
 use super::{ClientLog, Connection, Outlook, PropertyError, TlsFileError};
@@ -70,11 +73,20 @@ pub struct Producer {
     settings: ProducerSettings,
     log_target: Arc<str>,
     clock: Arc<dyn Clock>,
-    client: Option<Client>,
+    client: IdleClient,
+    /// Whether the library reports its numbers.
+    statistics: Reporting,
     topics: KnownTopics,
 }
 
 type Client = BaseProducer<Reports>;
+
+/// Whether the library reports its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reporting {
+    On,
+    Off,
+}
 
 impl Producer {
     /// Makes a producer that is not connected yet; the library's lines go to `log_target`.
@@ -89,9 +101,17 @@ impl Producer {
             settings,
             log_target: log_target.into(),
             clock,
-            client: None,
+            client: IdleClient::default(),
+            statistics: Reporting::Off,
             topics: KnownTopics::default(),
         }
+    }
+
+    /// Has the library report its numbers from the next connection on, every ten seconds, and
+    /// returns where they can be read. They have to be read now and then, or they pile up.
+    pub fn report_statistics(&mut self) -> ProducerStatistics {
+        self.statistics = Reporting::On;
+        ProducerStatistics::of(self.client.clone())
     }
 
     /// Connects, and waits until a broker answers.
@@ -99,11 +119,11 @@ impl Producer {
     /// # Errors
     /// If the client cannot be made, or nobody answers within five seconds.
     pub fn connect(&mut self) -> Result<(), ConnectError> {
-        self.client = None;
+        self.client.set(None);
         self.connection.check_files()?;
         let client = self.make_client(Batching::Full).map_err(ConnectError::Client)?;
         self.wait_for_answer(&client)?;
-        self.client = Some(client);
+        self.client.set(Some(client));
         Ok(())
     }
 
@@ -131,14 +151,14 @@ impl Producer {
         if client.context().log().is_cut_off() && !batch::answers(&client) {
             client.poll(HEARING_TIME);
             outcomes.fill(Err(self.no_answer(client.context().log())));
-            self.client = Some(client);
+            self.client.set(Some(client));
             return outcomes;
         }
         let suspects = self.send(&client, records, &all, &mut outcomes);
         // An idempotent producer that has lost count can do nothing more; the next call makes a
         // new one.
         if client.client().fatal_error().is_none() && client.context().waiting() == 0 {
-            self.client = Some(client);
+            self.client.set(Some(client));
         }
         if suspects.len() > 1 {
             // A broker takes or refuses all records of a batch. Sent once more, each in a batch
@@ -159,16 +179,19 @@ impl Producer {
 
     /// Lets go of the connection. Nothing is under way then: what was produced is reported.
     pub fn close(&mut self) {
-        self.client = None;
+        self.client.set(None);
     }
 
     fn make_client(&self, batching: Batching) -> Result<Client, PropertyError> {
         let tokens = self.connection.tokens().cloned();
         let log = ClientLog::new(self.log_target.clone(), self.clock.clone(), tokens);
-        let client: Client = self
-            .settings
-            .client_config(&self.connection, batching)
-            .create_with_context(Reports::new(log))?;
+        let mut config = self.settings.client_config(&self.connection, batching);
+        // The other client lives for a single batch.
+        let is_set = config.get(INTERVAL_PROPERTY).is_some();
+        if self.statistics == Reporting::On && batching == Batching::Full && !is_set {
+            config.set(INTERVAL_PROPERTY, REPORT_INTERVAL.as_millis().to_string());
+        }
+        let client: Client = config.create_with_context(Reports::new(log))?;
         // The first events are there already: the library asks for the token before it connects.
         (0..4).for_each(|_| client.poll(Duration::ZERO));
         Ok(client)

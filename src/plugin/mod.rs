@@ -21,6 +21,7 @@ pub mod glob;
 pub mod go;
 pub mod http_options;
 pub mod json_path;
+mod kafka_numbers;
 mod kafka_options;
 pub mod line_protocol;
 mod log;
@@ -48,6 +49,7 @@ pub use deprecation::DeprecatedOption;
 pub use error::{
     BuildError, ConnectError, NotEnoughData, PluginError, Rejection, StartError, WriteError,
 };
+pub use kafka_numbers::KafkaNumbers;
 pub use kafka_options::KafkaOptions;
 pub use log::PluginLog;
 pub use name_template::{NameParts, NameTemplateError, NameTemplates};
@@ -57,7 +59,9 @@ pub use quote::Quoted;
 pub use secrets::SecretStore;
 pub use shown::{Shown, ShownFloat};
 pub use state::Stateful;
-pub use statistics::{AverageTime, Counter, Number, PluginStatistics, Statistic, Statistics};
+pub use statistics::{
+    AverageTime, Counter, Number, PluginStatistics, Refresh, Statistic, Statistics,
+};
 pub use time_format::{TimeError, TimeFormat, UnknownZone, WrittenTime, time_zone};
 pub use time_layout::{TimeLayout, TimeParseError};
 

@@ -4,7 +4,7 @@
 //! Names are those of Telegraf's `selfstat` package: `internal_gather`, `internal_write`, ….
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 /// A number that parts of the agent keep up to date without locks.
@@ -105,6 +105,22 @@ struct Registry {
     all: Mutex<Vec<Statistic>>,
     gather_failures: Counter,
     formats_watched: AtomicBool,
+    sources: Mutex<Sources>,
+}
+
+/// Fetches numbers from where they come up, when somebody is about to report them.
+pub trait Refresh: Send + Sync {
+    /// Brings the numbers up to date; it must not take long.
+    fn refresh(&self);
+}
+
+#[derive(Default)]
+struct Sources(Vec<Weak<dyn Refresh>>);
+
+impl std::fmt::Debug for Sources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} sources", self.0.len())
+    }
 }
 
 impl Statistics {
@@ -146,6 +162,26 @@ impl Statistics {
     /// All numbers, in the order they were made.
     pub fn all(&self) -> Vec<Statistic> {
         self.registry.all.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether somebody reports the numbers; known once all plugins are built.
+    pub fn are_reported(&self) -> bool {
+        self.registry.formats_watched.load(Ordering::Relaxed)
+    }
+
+    /// Has numbers fetched from `source` before they are reported, as long as it is there.
+    pub fn fetch_from(&self, source: Weak<dyn Refresh>) {
+        self.registry.sources.lock().unwrap_or_else(PoisonError::into_inner).0.push(source);
+    }
+
+    /// Has all numbers fetched that do not come by themselves.
+    pub fn refresh(&self) {
+        let sources: Vec<_> = {
+            let mut sources = self.registry.sources.lock().unwrap_or_else(PoisonError::into_inner);
+            sources.0.retain(|source| source.strong_count() > 0);
+            sources.0.iter().filter_map(Weak::upgrade).collect()
+        };
+        sources.iter().for_each(|source| source.refresh());
     }
 
     /// Counts what inputs failed with, in rounds that went on, too. It is not reported, but tells
@@ -196,6 +232,13 @@ pub struct PluginStatistics {
 }
 
 impl PluginStatistics {
+    /// The numbers of the same plugin that are reported under another name.
+    #[must_use]
+    pub fn under(&self, measurement: &'static str) -> PluginStatistics {
+        let PluginStatistics { statistics, tags, .. } = self;
+        PluginStatistics { statistics: statistics.clone(), measurement, tags: tags.clone() }
+    }
+
     /// The counter of this name, made at zero if there is none yet.
     pub fn counter(&self, field: &'static str) -> Counter {
         self.statistics.find_or_make(self.measurement, field, self.tags.clone())
@@ -266,6 +309,28 @@ mod tests {
         assert_eq!(seen, [("a", 2), ("b", 1)]);
         let tags = [("input", "cpu".to_owned()), ("alias", "here".to_owned())];
         assert_eq!((all[0].measurement, &all[0].tags[..]), ("gather", &tags[..]));
+    }
+
+    #[test]
+    fn numbers_are_fetched_as_long_as_their_source_is_there() {
+        struct Source(Counter);
+        impl Refresh for Source {
+            fn refresh(&self) {
+                self.0.add(1);
+            }
+        }
+        let statistics = Statistics::default();
+        let counter =
+            statistics.of_plugin("outputs.kafka").under("kafka_producer").counter("requests");
+        let source: Arc<dyn Refresh> = Arc::new(Source(counter.clone()));
+        statistics.fetch_from(Arc::downgrade(&source));
+        statistics.refresh();
+        statistics.refresh();
+        drop(source);
+        statistics.refresh();
+        assert_eq!(counter.get(), 2);
+        let only = &statistics.all()[0];
+        assert_eq!((only.measurement, only.tags[0].1.as_str()), ("kafka_producer", "kafka"));
     }
 
     #[test]

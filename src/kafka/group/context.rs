@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
@@ -13,7 +13,7 @@ use rdkafka::{ClientContext, TopicPartitionList};
 
 use super::{Partition, Rebalance};
 use crate::kafka::lag::{PartitionLag, parse_statistics};
-use crate::kafka::{ClientLog, TokenSource};
+use crate::kafka::{ClientLog, ClientStatistics, TokenSource};
 use crate::system::Clock;
 
 /// The library's callbacks for a member; they run on the thread that polls.
@@ -21,6 +21,8 @@ pub(super) struct MemberContext {
     log: ClientLog,
     rebalances: Mutex<VecDeque<Rebalance>>,
     lags: Mutex<Vec<PartitionLag>>,
+    /// Nothing as long as nobody wants to know.
+    statistics: OnceLock<MemberStatistics>,
     /// Nobody takes rebalances any more; they are answered at once.
     closing: AtomicBool,
     resets: Resets,
@@ -38,6 +40,17 @@ impl Resets {
     }
 }
 
+/// Where the library's own numbers of a member can be read, from any thread.
+#[derive(Debug, Clone, Default)]
+pub struct MemberStatistics(Arc<Mutex<Option<ClientStatistics>>>);
+
+impl MemberStatistics {
+    /// The numbers as the library has reported them last; nothing before that.
+    pub fn read(&self) -> Option<ClientStatistics> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl MemberContext {
     pub(super) fn new(
         log_target: &str,
@@ -48,6 +61,7 @@ impl MemberContext {
             log: ClientLog::new(log_target, clock, tokens),
             rebalances: Mutex::default(),
             lags: Mutex::default(),
+            statistics: OnceLock::new(),
             closing: AtomicBool::new(false),
             resets: Resets::default(),
         }
@@ -65,6 +79,10 @@ impl MemberContext {
 
     pub(super) fn resets(&self) -> Resets {
         self.resets.clone()
+    }
+
+    pub(super) fn statistics(&self) -> MemberStatistics {
+        self.statistics.get_or_init(MemberStatistics::default).clone()
     }
 
     pub(super) fn take_rebalance(&self) -> Option<Rebalance> {
@@ -98,6 +116,11 @@ impl ClientContext for MemberContext {
     fn stats_raw(&self, statistics: &[u8]) {
         if let Some(lags) = parse_statistics(statistics) {
             *self.lags.lock().unwrap_or_else(PoisonError::into_inner) = lags;
+        }
+        if let Some(wanted) = self.statistics.get()
+            && let Some(numbers) = ClientStatistics::parse(statistics)
+        {
+            *wanted.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(numbers);
         }
     }
 
@@ -148,5 +171,22 @@ impl ConsumerContext for MemberContext {
             Rebalance::Revoked(listed())
         };
         self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).push_back(rebalance);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::RealClock;
+
+    #[test]
+    fn the_librarys_numbers_are_read_from_reports_that_come_after_somebody_wants_them() {
+        let context = MemberContext::new("test", Arc::new(RealClock::new()), None);
+        context.stats_raw(br#"{"tx":1}"#);
+        let statistics = context.statistics();
+        assert_eq!(statistics.read(), None);
+        context.stats_raw(br#"{"tx":2}"#);
+        context.stats_raw(b"no json");
+        assert_eq!(statistics.read().map(|numbers| numbers.requests), Some(2));
     }
 }

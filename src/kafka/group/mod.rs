@@ -33,7 +33,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use super::{PartitionLag, PropertyError};
 use crate::system::{Clock, thread};
 use context::MemberContext;
-pub use context::Resets;
+pub use context::{MemberStatistics, Resets};
 pub use offsets::{Commit, CommittedOffset, Fencing};
 use records::{RecordError, RecordQueue};
 pub use settings::{Assignor, GroupProtocol, GroupSettings, StartOffset};
@@ -367,6 +367,12 @@ impl GroupMember {
     pub fn resets(&self) -> Resets {
         let context = self.consumer.as_ref().map(|consumer| consumer.context());
         context.map(|context| context.resets()).unwrap_or_default()
+    }
+
+    /// Where the library's own numbers can be read, which it reports as often as the lag.
+    pub fn statistics(&self) -> MemberStatistics {
+        let context = self.consumer.as_ref().map(|consumer| consumer.context());
+        context.map(|context| context.statistics()).unwrap_or_default()
     }
 
     /// Wakes the library's own thread.

@@ -1,6 +1,7 @@
 //! One batch on its way: handing over, waiting, collecting the reports.
 
 use std::error::Error;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
 
-use crate::kafka::ClientLog;
 use crate::kafka::record::{ProduceError, Record};
+use crate::kafka::{ClientLog, ClientStatistics};
 use crate::system::Clock;
 
 /// How long the first look for reports takes.
@@ -42,6 +43,9 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) struct Reports {
     log: ClientLog,
     state: Mutex<State>,
+    statistics: Mutex<ClientStatistics>,
+    /// How often the library has reported its numbers.
+    reported: AtomicU64,
 }
 
 #[derive(Default)]
@@ -57,7 +61,8 @@ pub(super) type Report = Result<(), RDKafkaErrorCode>;
 
 impl Reports {
     pub(super) fn new(log: ClientLog) -> Reports {
-        Reports { log, state: Mutex::default() }
+        let (state, statistics) = (Mutex::default(), Mutex::default());
+        Reports { log, state, statistics, reported: AtomicU64::new(0) }
     }
 
     pub(super) fn log(&self) -> &ClientLog {
@@ -79,6 +84,12 @@ impl Reports {
         std::mem::take(&mut self.state().reports)
     }
 
+    /// The numbers that the library has reported last, and how often it has.
+    pub(super) fn statistics(&self) -> (u64, ClientStatistics) {
+        let reported = self.reported.load(Ordering::Acquire);
+        (reported, *self.statistics.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -93,6 +104,13 @@ impl ClientContext for Reports {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.log.error(error, reason);
+    }
+
+    fn stats_raw(&self, report: &[u8]) {
+        if let Some(statistics) = ClientStatistics::parse(report) {
+            *self.statistics.lock().unwrap_or_else(PoisonError::into_inner) = statistics;
+            self.reported.fetch_add(1, Ordering::Release);
+        }
     }
 
     fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {

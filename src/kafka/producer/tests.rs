@@ -273,3 +273,29 @@ fn settings_that_make_no_client_are_an_error() {
     let outcomes = producer.produce(&[record("t", None, "a")]);
     assert!(!outcomes[0].clone().unwrap_err().is_permanent());
 }
+
+#[test]
+fn the_librarys_numbers_are_read_while_the_producer_has_nothing_to_do() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    cluster.create_topic("counted", 1).unwrap();
+    let mut connection = Connection::plain(cluster.brokers(), "test");
+    connection.properties.push(("statistics.interval.ms".to_owned(), "50".to_owned()));
+    let clock = Arc::new(RealClock::new());
+    let settings = ProducerSettings::default();
+    let mut producer = Producer::new(connection, settings, "kafka.tests", clock.clone());
+    let statistics = producer.report_statistics();
+    assert_eq!(statistics.read(), None);
+    producer.connect().unwrap();
+    let outcomes = producer.produce(&[record("counted", None, "v"), record("counted", None, "w")]);
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    let never = crossbeam_channel::never();
+    let read = (0..200).find_map(|_| {
+        clock.wait(Duration::from_millis(50), &never);
+        statistics.read().filter(|numbers| numbers.records == 2)
+    });
+    let read = read.unwrap();
+    assert!(read.requests >= 2 && read.responses >= 2 && read.record_bytes >= 2, "{read:?}");
+    assert_eq!((read.queued_records, read.request_errors), (0, 0));
+    producer.close();
+    assert_eq!(statistics.read(), None);
+}

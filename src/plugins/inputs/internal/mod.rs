@@ -86,6 +86,7 @@ struct Internal {
 impl Input for Internal {
     fn gather(&mut self, accumulator: &mut Accumulator<'_>) -> Result<(), PluginError> {
         let now = accumulator.now();
+        self.statistics.refresh();
         let all = self.statistics.all();
         let groups = grouped(&all, self.grouping);
         accumulator.add(agent_metric(&groups, now));

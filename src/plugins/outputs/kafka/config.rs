@@ -113,6 +113,8 @@ impl Build<dyn Output> for Config {
             serializer: context.serializer("influx")?,
             headers: self.header_templates(&context.system)?,
             log: context.log.clone(),
+            statistics: context.statistics.clone(),
+            numbers: None,
             keys: KeyRules::new(self.routing_tag, &self.routing_key, rng),
             timestamp: self.producer_timestamp,
             content: self.record,

@@ -7,17 +7,19 @@ mod config;
 mod prepared;
 mod topic;
 
+use std::fmt;
+use std::sync::Arc;
+
 use crate::kafka::{ProduceError, Producer};
 use crate::metric::Metric;
 use crate::plugin::template::Template;
 use crate::plugin::{
-    ConnectError, Declaration, KafkaOptions, Output, PluginError, PluginLog, Rejection, Serializer,
-    WriteError,
+    ConnectError, Declaration, KafkaNumbers, KafkaOptions, Output, PluginError, PluginLog, Refresh,
+    Rejection, Serializer, Statistics, WriteError,
 };
 pub use config::Config;
 use config::{ProducerTimestamp, RecordContent};
 use prepared::{Content, Prepared, PreparedRecord};
-use std::fmt;
 use topic::{KeyRules, TopicRules};
 
 /// The output as the table lists it.
@@ -35,6 +37,9 @@ struct Kafka {
     timestamp: ProducerTimestamp,
     content: RecordContent,
     log: PluginLog,
+    statistics: Statistics,
+    /// What the client counts, if somebody reports it.
+    numbers: Option<Arc<dyn Refresh>>,
 }
 
 /// A metric that Kafka never takes.
@@ -99,6 +104,15 @@ impl fmt::Display for Series<'_> {
 
 impl Output for Kafka {
     fn connect(&mut self) -> Result<(), ConnectError> {
+        if self.numbers.is_none() && self.statistics.are_reported() {
+            let source = self.producer.report_statistics();
+            self.numbers = Some(KafkaNumbers::report(
+                &self.statistics,
+                self.log.name(),
+                "kafka_producer",
+                move || source.read(),
+            ));
+        }
         self.producer.connect().map_err(|error| ConnectError {
             retryable: !error.is_permanent(),
             source: error.into(),
