@@ -8,8 +8,9 @@
 //! from; [`plugin`] is the contract between the plugins in [`plugins`] and the engine in
 //! [`agent`]; [`config`] turns a `telegraf.conf` into what the engine runs. [`http`] alone knows HTTP
 //! and TLS, [`kafka`] alone the Kafka client, [`process`] keeps programs running beside the
-//! agent, and [`socket`] listens; [`spool`] keeps unsent records on the disk; [`sink`] is the
-//! consumer program; [`cli`] holds both command lines.
+//! agent, and [`socket`] listens; [`spool`] keeps unsent records on the disk, and [`letters`] what can
+//! never be sent; [`sink`] is the consumer program, [`status`] is how running programs are asked; [`cli`] holds
+//! both command lines.
 
 pub mod agent;
 pub mod cli;
@@ -17,6 +18,7 @@ pub mod config;
 pub mod crypto;
 pub mod http;
 pub mod kafka;
+pub mod letters;
 pub mod metric;
 pub mod plugin;
 pub mod plugins;
@@ -24,4 +26,5 @@ pub mod process;
 pub mod sink;
 pub mod socket;
 pub mod spool;
+pub mod status;
 pub mod system;

@@ -192,6 +192,9 @@ fn the_readme_holds_the_tables_of_plugins_and_flags() {
     for (name, text) in [
         ("plugins", plugin_table()),
         ("agent flags", cli::agent::flags::PROGRAM.markdown()),
+        ("agent replay flags", cli::agent::replay::PROGRAM.markdown()),
+        ("agent status flags", cli::agent::status::PROGRAM.markdown()),
+        ("agent reload flags", cli::agent::status::RELOAD_PROGRAM.markdown()),
         ("sink flags", cli::sink::flags::PROGRAM.markdown()),
         ("sink status flags", cli::sink::status::PROGRAM.markdown()),
         ("sink replay flags", cli::sink::replay::PROGRAM.markdown()),

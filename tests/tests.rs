@@ -13,6 +13,8 @@
 mod agent;
 mod agent_buffer;
 mod agent_kafka;
+mod agent_letters;
+mod agent_status;
 mod command_line;
 mod compare;
 mod config_check;

@@ -38,6 +38,16 @@ impl Activity {
         text
     }
 
+    /// The inputs, those that share a thread together.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = &Watched> {
+        self.crews.iter().flatten().map(Arc::as_ref)
+    }
+
+    /// The outputs.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = &Watched> {
+        self.outputs.iter().map(Arc::as_ref)
+    }
+
     /// Whether no input gets on: each thread has been at one gather for longer than `limit`.
     ///
     /// Outputs do not count. One whose server is away may take long, and to start again would lose

@@ -8,13 +8,17 @@
 //! Telegraf's `docs/CONFIGURATION.md` and `config.AgentConfig`; defaults are those of its code.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::buffer::Placement;
+use super::dead_letters::Keeping;
 use crate::plugin::settings::{Duration, Size};
 use crate::spool::Sync;
+
+/// Where dead letters are below the folder for state.
+const DEAD_LETTERS: &str = "dead-letters";
 
 /// The `[agent]` table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,6 +87,13 @@ pub struct AgentOptions {
     pub buffer_directory: String,
     /// Whether the disk buffer is flushed to the disk at every write; unset is `true`.
     pub buffer_disk_sync: Option<bool>,
+    /// The socket at which the agent is asked how it is; empty is in the folder that the service manager
+    /// gives, `none` is nowhere.
+    pub status_socket: String,
+    /// The folder for metrics that outputs can never write; empty is below the state folder.
+    pub dead_letter_directory: String,
+    /// How much of them is kept for each output; zero is nothing.
+    pub dead_letter_max_size: Size,
 }
 
 impl Default for AgentOptions {
@@ -119,6 +130,9 @@ impl Default for AgentOptions {
             buffer_strategy: String::new(),
             buffer_directory: String::new(),
             buffer_disk_sync: None,
+            status_socket: String::new(),
+            dead_letter_directory: String::new(),
+            dead_letter_max_size: Size::from_bytes(100_000_000),
         }
     }
 }
@@ -148,6 +162,28 @@ impl AgentOptions {
             },
             _ => Placement::Memory,
         }
+    }
+
+    /// Where what the output of this name can never write is kept, if anywhere: in a file of its own,
+    /// in the agent's folder for them, or below the folder for state.
+    pub fn dead_letters(
+        &self,
+        name: &str,
+        own_file: &str,
+        state_folder: Option<&Path>,
+    ) -> Option<Keeping> {
+        let most_bytes = self.dead_letter_max_size.bytes();
+        if most_bytes == 0 {
+            return None;
+        }
+        let folder = match self.dead_letter_directory.as_str() {
+            _ if !own_file.is_empty() => {
+                return Some(Keeping { path: PathBuf::from(own_file), most_bytes });
+            }
+            "" => state_folder?.join(DEAD_LETTERS),
+            folder => PathBuf::from(folder),
+        };
+        Some(Keeping::in_folder(&folder, name, most_bytes))
     }
 }
 
@@ -193,6 +229,8 @@ pub struct OutputOptions {
     pub metric_batch_size: usize,
     /// How many unwritten metrics are kept; zero is the agent's.
     pub metric_buffer_limit: usize,
+    /// The file for metrics that it can never write; empty is one in the agent's folder for them.
+    pub dead_letter_file: String,
     /// What to do when it cannot connect.
     pub startup_error_behavior: StartupErrorBehavior,
 }

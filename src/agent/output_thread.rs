@@ -4,10 +4,11 @@ use crossbeam_channel::{Receiver, select_biased};
 
 use super::buffer::Leftover;
 use super::chance::up_to;
+use super::health::Health;
 use super::running_output::RunningOutput;
 use super::watch::Watched;
 use crate::plugin::PluginError;
-use crate::system::System;
+use crate::system::{Clock, System};
 
 /// What an output left behind.
 pub(super) struct Remaining {
@@ -40,6 +41,8 @@ pub(super) fn run(
     let mut chance = system.random.derive(&name);
     let flushing = output.flushing;
     let batch_ready = output.batch_ready();
+    let health = output.health();
+    let report = |result| report(&name, result, &health, clock);
     let mut next_flush = || clock.after(flushing.interval + up_to(flushing.jitter, &mut chance));
     let mut flush_due = next_flush();
     loop {
@@ -53,18 +56,19 @@ pub(super) fn run(
             recv(flush) -> _ => watch.during(clock, || output.write(clock)),
             recv(batch_ready) -> _ => watch.during(clock, || output.write_batch(clock)),
         };
-        report(&name, result);
+        report(result);
         output.log_fullness();
     }
     let result = watch.during(clock, || output.write(clock));
-    report(&name, result);
+    report(result);
     output.log_fullness();
     output.close();
     Remaining { name, unwritten: output.close_buffer() }
 }
 
-fn report(name: &str, result: Result<(), PluginError>) {
+fn report(name: &str, result: Result<(), PluginError>, health: &Health, clock: &dyn Clock) {
     if let Err(error) = result {
+        health.failed(clock.now(), &error);
         log::error!(target: "agent", "Error writing to {name}: {error}");
     }
 }

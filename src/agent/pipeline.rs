@@ -32,7 +32,7 @@ use super::running_input::{Finishing, RunningInput};
 use super::running_output::RunningOutput;
 use super::startup::{self, StartupError};
 use super::state_file::{StateFile, StateFileError};
-use super::watch::{Watched, watch};
+use super::watch::{Subject, Watched, watch};
 use crate::metric::Metric;
 use crate::plugin::settings::format_duration;
 use crate::system::thread::{Thread, Working, spawn};
@@ -362,7 +362,9 @@ fn watched_input(input: &RunningInput) -> Arc<Watched> {
     let shown = format_duration(i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX));
     let timeouts = input.gather_timeouts();
     let look_every = if input.is_brief() { BRIEF_LOOK.max(interval) } else { interval };
-    Watched::new(input.log.name(), interval, look_every, move || {
+    let subject =
+        Subject { name: input.log.name().to_owned(), id: input.id.clone(), health: input.health() };
+    Watched::new(subject, interval, look_every, move || {
         timeouts.add(1);
         log.warn(format_args!(
             "Collection took longer than expected; not complete after interval of {shown}"
@@ -374,7 +376,8 @@ fn watched_input(input: &RunningInput) -> Arc<Watched> {
 fn watched_output(output: &RunningOutput) -> Arc<Watched> {
     let name = output.log.name().to_owned();
     let interval = output.flushing.interval;
-    Watched::new(output.log.name(), interval, interval, move || {
+    let subject = Subject { name: name.clone(), id: output.id.clone(), health: output.health() };
+    Watched::new(subject, interval, interval, move || {
         log::warn!(target: "agent", "[{name:?}] did not complete within its flush interval");
     })
 }

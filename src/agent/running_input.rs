@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::filter::Filter;
 use super::guard::guarded;
+use super::health::Health;
 use super::intake::Intake;
 use super::naming::Naming;
 use super::options::{StartupErrorBehavior, TimeSource};
@@ -14,7 +15,7 @@ use crate::plugin::{
     Accumulator, AverageTime, Counter, Deliver, Finish, Input, PluginError, PluginLog,
     ServiceAccumulator, StartError, Stateful, Statistics,
 };
-use crate::system::System;
+use crate::system::{Clock, System};
 
 /// When an input gathers: its own settings with the agent's filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,7 @@ pub struct RunningInput {
     pub startup_error_behavior: StartupErrorBehavior,
     shape: Arc<InputShape>,
     counters: Arc<InputCounters>,
+    health: Arc<Health>,
     start: Start,
     state: Option<StateSlot>,
 }
@@ -124,9 +126,15 @@ impl RunningInput {
             startup_error_behavior,
             shape: Arc::new(shape),
             counters: Arc::new(counters),
+            health: Arc::default(),
             start: Start::Pending(None),
             state: None,
         }
+    }
+
+    /// How it is doing, for as long as anybody wants to know.
+    pub fn health(&self) -> Arc<Health> {
+        self.health.clone()
     }
 
     /// Whether a first gather only takes a baseline.
@@ -149,7 +157,7 @@ impl RunningInput {
         precision: Duration,
         system: &System,
     ) -> Result<(), StartError> {
-        let deliver = self.delivery(intake.clone(), precision);
+        let deliver = self.delivery(intake.clone(), precision, system);
         let accumulator = ServiceAccumulator::new(
             Arc::new(deliver),
             system.clock.clone(),
@@ -182,16 +190,16 @@ impl RunningInput {
 
     /// Gathers one round into `intake`; whatever goes wrong is logged and counted.
     pub fn gather(&mut self, intake: &Intake, system: &System) {
-        if !self.ensure_started() {
+        if !self.ensure_started(system) {
             return;
         }
-        let deliver = self.delivery(intake.clone(), self.timing.precision);
+        let deliver = self.delivery(intake.clone(), self.timing.precision, system);
         self.gather_to(&deliver, system);
     }
 
     /// Gathers a round that only serves as a baseline for the next.
     pub fn gather_baseline(&mut self, system: &System) {
-        let deliver = Discarding(self.error_delivery());
+        let deliver = Discarding(self.error_delivery(system));
         self.gather_to(&deliver, system);
     }
 
@@ -225,7 +233,7 @@ impl RunningInput {
         Some(Finishing { name: self.log.name().to_owned(), finish: finish? })
     }
 
-    fn ensure_started(&mut self) -> bool {
+    fn ensure_started(&mut self, system: &System) -> bool {
         let Start::Pending(Some(accumulator)) = &self.start else { return true };
         match start(&mut *self.input, accumulator.clone()) {
             Ok(()) => {
@@ -235,7 +243,7 @@ impl RunningInput {
             }
             Err(error) => {
                 self.counters.startup_errors.add(1);
-                self.report(&format!("not connected: {error}").into());
+                self.report(&format!("not connected: {error}").into(), system);
                 false
             }
         }
@@ -243,6 +251,7 @@ impl RunningInput {
 
     fn gather_to<D: GatherTarget>(&mut self, target: &D, system: &System) {
         let clock = system.clock.as_ref();
+        let n_failures = self.health.n_failures();
         let began = clock.elapsed();
         target.begin(clock.now());
         let mut accumulator = Accumulator::new(target, clock, self.timing.precision);
@@ -253,25 +262,36 @@ impl RunningInput {
         let took = clock.elapsed().saturating_sub(began);
         self.counters.gather_time_ns.add(took);
         let error = match result {
-            Ok(Ok(())) => return,
+            Ok(Ok(())) => {
+                // What it has reported on the way was an error, too.
+                if self.health.n_failures() == n_failures {
+                    self.health.succeeded(clock.now());
+                }
+                return;
+            }
             Ok(Err(error)) => error,
             Err(panicked) => panicked.into(),
         };
         self.counters.gather_errors.add(1);
-        self.report(&error);
+        self.report(&error, system);
     }
 
-    fn report(&self, error: &PluginError) {
-        self.error_delivery().report(error.as_ref());
+    fn report(&self, error: &PluginError, system: &System) {
+        self.error_delivery(system).report(error.as_ref());
     }
 
-    fn error_delivery(&self) -> ErrorDelivery {
-        ErrorDelivery { log: self.log.clone(), counters: self.counters.clone() }
+    fn error_delivery(&self, system: &System) -> ErrorDelivery {
+        ErrorDelivery {
+            log: self.log.clone(),
+            counters: self.counters.clone(),
+            health: self.health.clone(),
+            clock: system.clock.clone(),
+        }
     }
 
-    fn delivery(&self, intake: Intake, precision: Duration) -> Delivery {
+    fn delivery(&self, intake: Intake, precision: Duration, system: &System) -> Delivery {
         Delivery {
-            errors: self.error_delivery(),
+            errors: self.error_delivery(system),
             shape: self.shape.clone(),
             intake,
             precision,
@@ -294,11 +314,14 @@ trait GatherTarget: Deliver {
 struct ErrorDelivery {
     log: PluginLog,
     counters: Arc<InputCounters>,
+    health: Arc<Health>,
+    clock: Arc<dyn Clock>,
 }
 
 impl ErrorDelivery {
     fn report(&self, error: &dyn std::error::Error) {
         self.counters.failures.add(1);
+        self.health.failed(self.clock.now(), &error);
         self.log.error(format_args!("Error in plugin: {error}"));
     }
 }

@@ -10,8 +10,10 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::buffer::{BatchEnd, Buffer, BufferError, Leftover, Placement};
+use super::dead_letters::DeadLetters;
 use super::filter::Filter;
 use super::guard::guarded;
+use super::health::Health;
 use super::naming::Naming;
 use super::options::StartupErrorBehavior;
 use crate::metric::{Metric, free_spare_lists};
@@ -154,7 +156,12 @@ pub struct RunningOutput {
     pub startup_error_behavior: StartupErrorBehavior,
     /// Where its metrics wait once the buffer has been opened; in memory if nothing else is said.
     pub placement: Placement,
+    /// What it is known by beside its name; the same for the same settings.
+    pub id: String,
+    /// Keeps what it can never write, if that is wanted.
+    pub dead_letters: Option<DeadLetters>,
     queue: Arc<OutputQueue>,
+    health: Arc<Health>,
     batch_ready: Receiver<()>,
     connected: bool,
 }
@@ -202,7 +209,10 @@ impl RunningOutput {
             flushing,
             startup_error_behavior,
             placement: Placement::Memory,
+            id: String::new(),
+            dead_letters: None,
             queue: Arc::new(queue),
+            health: Arc::default(),
             batch_ready: batch_ready_receiver,
             connected: false,
         }
@@ -211,6 +221,11 @@ impl RunningOutput {
     /// The end at which metrics come in.
     pub fn queue(&self) -> Arc<OutputQueue> {
         self.queue.clone()
+    }
+
+    /// How it is doing, for as long as anybody wants to know.
+    pub fn health(&self) -> Arc<Health> {
+        self.health.clone()
     }
 
     /// Becomes ready when a whole batch waits and the last write did not fail.
@@ -300,6 +315,15 @@ impl RunningOutput {
         result
     }
 
+    /// Hands metrics to the output as they are, past filter and buffer.
+    ///
+    /// # Errors
+    /// What the output said.
+    pub fn offer(&mut self, batch: &[Metric]) -> Result<(), WriteError> {
+        guarded(|| self.output.write(batch))
+            .unwrap_or_else(|panicked| Err(WriteError::retry(panicked)))
+    }
+
     /// Logs how full the buffer is.
     pub fn log_fullness(&self) {
         if self.log.is_debug() {
@@ -323,7 +347,7 @@ impl RunningOutput {
         }
     }
 
-    fn ensure_connected(&mut self) -> Result<(), PluginError> {
+    pub(super) fn ensure_connected(&mut self) -> Result<(), PluginError> {
         if self.connected {
             return Ok(());
         }
@@ -344,15 +368,18 @@ impl RunningOutput {
         self.queue.taken_out.notify_all();
         self.report_drops();
         let size = batch.len();
+        self.health.set_in_flight(size);
         let began = clock.elapsed();
-        let result = guarded(|| self.output.write(&batch))
-            .unwrap_or_else(|panicked| Err(WriteError::retry(panicked)));
+        let result = self.offer(&batch);
         let took = clock.elapsed().saturating_sub(began);
+        self.keep_rejected(&batch, &result, clock);
         let error = result.as_ref().err().map(ToString::to_string);
         let end = self.queue.buffer().end(batch, result);
+        self.health.set_in_flight(0);
         self.account(&end, took);
         match error {
             None => {
+                self.health.succeeded(clock.now());
                 let took = format_duration(i64::try_from(took.as_nanos()).unwrap_or(i64::MAX));
                 self.log.debug(format_args!("Wrote batch of {size} metrics in {took}"));
                 Ok(())
@@ -361,6 +388,21 @@ impl RunningOutput {
                 self.queue.counters.write_errors.add(1);
                 Err(error.into())
             }
+        }
+    }
+
+    /// Keeps what can never be written before the batch ends: then nobody else has it any more.
+    fn keep_rejected(
+        &mut self,
+        batch: &[Metric],
+        result: &Result<(), WriteError>,
+        clock: &dyn Clock,
+    ) {
+        if let Err(WriteError::Partial { rejected, .. }) = result
+            && !rejected.is_empty()
+            && let Some(dead_letters) = &mut self.dead_letters
+        {
+            dead_letters.keep(batch, rejected, clock.now());
         }
     }
 

@@ -5,15 +5,33 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
+use super::health::Health;
 use crate::system::{Clock, Waited};
 
 /// How long the watch rests at least, however short the intervals are.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 
+/// Whose work is watched.
+#[derive(Debug, Default)]
+pub(super) struct Subject {
+    /// Its name, such as `inputs.cpu`.
+    pub name: String,
+    /// Its id; the same for the same settings.
+    pub id: String,
+    /// How it is doing.
+    pub health: Arc<Health>,
+}
+
+impl From<&str> for Subject {
+    fn from(name: &str) -> Subject {
+        Subject { name: name.to_owned(), ..Subject::default() }
+    }
+}
+
 /// What is being watched: one input's gather or one output's flush.
 pub(super) struct Watched {
-    /// Whose work it is, such as `inputs.cpu`.
-    name: String,
+    /// Whose work it is.
+    subject: Subject,
     /// How long it may take before it is worth a word, and between words.
     interval: Duration,
     /// How often to look whether it takes that long; at least the interval.
@@ -43,18 +61,23 @@ struct Running {
 impl Watched {
     /// Makes a piece of work to watch; `warn` is called once for every full `interval` it takes.
     pub(super) fn new(
-        name: impl Into<String>,
+        subject: impl Into<Subject>,
         interval: Duration,
         look_every: Duration,
         warn: impl Fn() + Send + Sync + 'static,
     ) -> Arc<Watched> {
-        let (name, warn) = (name.into(), Box::new(warn));
-        Arc::new(Watched { name, interval, look_every, warn, state: Mutex::new(None) })
+        let (subject, warn) = (subject.into(), Box::new(warn));
+        Arc::new(Watched { subject, interval, look_every, warn, state: Mutex::new(None) })
+    }
+
+    /// The name of the one whose work it is.
+    pub(super) fn name(&self) -> &str {
+        &self.subject.name
     }
 
     /// Whose work it is.
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    pub(super) fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     /// Whether it is going on; never waits.

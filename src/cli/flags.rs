@@ -329,22 +329,29 @@ impl Parsed {
 
     /// Whether a switch is on.
     pub fn is_on(&self, name: &str) -> bool {
-        self.matches.get_one::<bool>(name).copied().unwrap_or(false)
+        self.one::<bool>(name).copied().unwrap_or(false)
     }
 
     /// The value of a flag, if it was given.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.matches.get_one::<String>(name).map(String::as_str)
+        self.one::<String>(name).map(String::as_str)
     }
 
     /// All values of a flag, in the order they were given.
     pub fn values(&self, name: &str) -> Vec<String> {
-        self.matches.get_many::<String>(name).into_iter().flatten().cloned().collect()
+        let values = self.matches.try_get_many::<String>(name).ok().flatten();
+        values.into_iter().flatten().cloned().collect()
     }
 
     /// The number of a flag, if it was given.
     pub fn number(&self, name: &str) -> Option<i64> {
-        self.matches.get_one::<i64>(name).copied()
+        self.one::<i64>(name).copied()
+    }
+
+    /// What was given for a flag; nothing for one that this program does not have, so that several
+    /// programs can be asked for what some of them have in common.
+    fn one<T: Clone + Send + Sync + 'static>(&self, name: &str) -> Option<&T> {
+        self.matches.try_get_one(name).ok().flatten()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::errors::{ConfigError, Problem};
 use super::general::{self, Noticed};
+use super::load::LoadedPlugin;
 use super::plugin_id::plugin_id;
 use super::retired;
 use super::sections::{Role, Section};
@@ -66,17 +67,6 @@ impl Plugins {
     }
 }
 
-/// A plugin that was loaded, for the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoadedPlugin {
-    /// Its kind as sections name it, such as `inputs`.
-    pub kind: &'static str,
-    /// Its name, such as `cpu`.
-    pub name: String,
-    /// The file that asks for it.
-    pub file: Arc<str>,
-}
-
 /// What the sections came to.
 #[derive(Default)]
 pub(super) struct Built {
@@ -101,6 +91,8 @@ pub(super) struct Builder<'a> {
     pub global_tags: &'a BTreeMap<String, String>,
     pub selector: &'a Selector,
     pub system: &'a System,
+    /// Where what outlasts the agent is kept unless that is said.
+    pub state_folder: Option<&'a Path>,
     pub statistics: &'a Statistics,
     pub errors: Vec<ConfigError>,
     pub noticed: Noticed,
@@ -270,8 +262,9 @@ impl Builder<'_> {
             Naming::new(naming, Vec::new()),
             &common.statistics,
         );
-        let id = plugin_id(&format!("outputs.{}", section.name), &section.table);
-        output.placement = agent.buffer_placement(&id);
+        output.id = plugin_id(&format!("outputs.{}", section.name), &section.table);
+        output.placement = agent.buffer_placement(&output.id);
+        self.keep_dead_letters(&mut output, &options.dead_letter_file);
         self.built.outputs.push(output);
         true
     }

@@ -13,7 +13,7 @@ use crate::agent::options::FilterOptions;
 use crate::plugin::settings::{Data, SettingsError, Table, Value};
 
 /// Options that are accepted on plugins that have no use for them.
-const ACCEPTED: [&str; 45] = [
+const ACCEPTED: [&str; 46] = [
     "alias",
     "always_include_local_tags",
     "buffer_directory",
@@ -23,6 +23,7 @@ const ACCEPTED: [&str; 45] = [
     "collection_offset",
     "data_format",
     "data_type",
+    "dead_letter_file",
     "delay",
     "drop",
     "drop_original",

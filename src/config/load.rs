@@ -1,13 +1,14 @@
 //! Loading: the files one after the other, then their plugins.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use log::LevelFilter;
 
 use super::agent_table::AgentTable;
-use super::build::{Builder, Built, LoadedPlugin, Plugins};
+use super::build::{Builder, Built, Plugins};
 use super::environment::{self, Dialect, Handling, Lookup};
 use super::errors::{ConfigError, ConfigErrors, Problem, WholeError};
 use super::general::Noticed;
@@ -40,6 +41,8 @@ pub struct LoadOptions {
     pub password: Secret,
     /// How often a server is asked again, as `[agent]` has it, too.
     pub url_attempts: i64,
+    /// Where what outlasts the agent is kept unless the configuration says it; nowhere if absent.
+    pub state_folder: Option<PathBuf>,
 }
 
 /// Names of plugins to load, by kind; an empty list is all.
@@ -77,6 +80,17 @@ pub enum Purpose {
     Check,
     /// For its secret stores; nothing else is built.
     SecretStores,
+}
+
+/// A plugin that was loaded, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedPlugin {
+    /// Its kind as sections name it, such as `inputs`.
+    pub kind: &'static str,
+    /// Its name, such as `cpu`.
+    pub name: String,
+    /// The file that asks for it.
+    pub file: Arc<str>,
 }
 
 /// What a configuration came to.
@@ -268,6 +282,7 @@ impl Loader<'_> {
             global_tags: &agent.tags,
             selector: &self.options.selector,
             system: self.system,
+            state_folder: self.options.state_folder.as_deref(),
             statistics: self.statistics,
             errors,
             noticed: Noticed::new(),

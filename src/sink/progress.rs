@@ -10,11 +10,11 @@ use super::positions::Positions;
 use super::rate::RateMeter;
 use super::status::{
     CommitOutcome, CommitStatus, Counters, FileStatus, PartitionStatus, ThreadState, ThreadStatus,
-    UtcTime,
 };
 use super::stuck::Step;
 use crate::kafka::PartitionLag;
 use crate::kafka::group::{Commit, CommitError, Partition, Rebalance};
+use crate::system::UtcTime;
 
 /// How far one thread has come; it is kept up to date by the thread and read by others.
 ///

@@ -57,16 +57,25 @@ impl Archives {
     /// # Errors
     /// The first that cannot be listed or deleted.
     pub fn delete_beyond(&self, keep: usize) -> io::Result<()> {
+        let archives = self.newest_first()?;
+        let surplus = archives.into_iter().skip(keep).rev();
+        surplus.into_iter().try_for_each(|(path, _)| fs::remove_file(path))
+    }
+
+    /// The archives that there are, the newest first, each with its size in bytes.
+    ///
+    /// # Errors
+    /// If the folder cannot be listed.
+    pub fn newest_first(&self) -> io::Result<Vec<(PathBuf, u64)>> {
         let mut archives = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
             if let Some(second) = entry.file_name().to_str().and_then(|name| self.second_of(name)) {
-                archives.push((second, entry.path()));
+                archives.push((second, entry.path(), entry.metadata()?.len()));
             }
         }
         archives.sort();
-        let surplus = archives.len().saturating_sub(keep);
-        archives[..surplus].iter().try_for_each(|(_, path)| fs::remove_file(path))
+        Ok(archives.into_iter().rev().map(|(_, path, size)| (path, size)).collect())
     }
 
     fn name(&self, second: i64) -> String {

@@ -19,12 +19,14 @@ mod processes;
 mod random;
 mod rotating_file;
 mod secret;
+mod shared_lines;
 pub mod socket_diag;
 mod sockets;
 mod space;
 mod terminal;
 pub mod thread;
 mod udev;
+mod utc_time;
 
 pub use archives::Archives;
 pub use clock::{Clock, RealClock, Waited};
@@ -41,8 +43,10 @@ pub use processes::{HostProcesses, StatPlace};
 pub use random::Random;
 pub use rotating_file::{RotatingFile, Rotation};
 pub use secret::{Secret, forbid_core_dumps};
+pub use shared_lines::{SharedLines, TakeError, TakenLines};
 pub use space::SpaceUsage;
 pub use terminal::ask_hidden;
+pub use utc_time::UtcTime;
 
 use std::sync::Arc;
 

@@ -19,9 +19,12 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// metric-agent, in `folder`, with an empty environment.
+    /// metric-agent, in `folder`, without state folder and with an otherwise empty environment.
     pub(crate) fn agent(folder: &Path) -> Program {
+        // Set to nothing they keep it out of the folders of an agent that this machine runs.
         Program::new("metric-agent", env!("CARGO_BIN_EXE_metric-agent"), folder)
+            .env("STATE_DIRECTORY", "")
+            .env("RUNTIME_DIRECTORY", "")
     }
 
     /// metric-sink, in `folder`, with an empty environment.

@@ -5,12 +5,12 @@ use super::source::{Source, sources};
 
 /// A folder of `src` and the modules that it may name. Those that end in `::` stand for what is
 /// below them.
-const MAY_KNOW: [(&str, &[&str]); 14] = [
+const MAY_KNOW: [(&str, &[&str]); 16] = [
     ("metric", &[]),
     // A plain value, which clocks hand out.
     ("system", &["metric::Timestamp"]),
     // Connections, which may be encrypted; nothing of HTTP.
-    ("kafka", &["system", "http::tls", "http::dial", "http::Wire", "http::Failure"]),
+    ("kafka", &["system", "letters", "http::tls", "http::dial", "http::Wire", "http::Failure"]),
     ("http", &["system", "metric::Timestamp"]),
     ("crypto", &["system"]),
     // Options that many plugins share are read here, and what they come to is the client's.
@@ -18,13 +18,17 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("process", &["plugin", "metric", "system"]),
     ("socket", &["plugin", "metric", "system", "http"]),
     ("plugins", &["plugin", "metric", "system", "kafka", "http", "crypto", "process", "socket"]),
+    ("letters", &[]),
+    ("status", &["http", "system"]),
     ("spool", &["system"]),
-    ("agent", &["plugin", "metric", "system", "spool"]),
+    ("agent", &["plugin", "metric", "system", "letters", "spool", "status"]),
     ("config", &["plugin", "plugins", "agent", "metric", "system", "http"]),
     (
         "sink",
         &[
             "kafka",
+            "letters",
+            "status",
             "http",
             "system",
             "plugin",
@@ -33,7 +37,13 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
             "plugins::serializers",
         ],
     ),
-    ("cli", &["agent", "config", "http", "kafka", "metric", "plugin", "plugins", "sink", "system"]),
+    (
+        "cli",
+        &[
+            "agent", "config", "http", "kafka", "letters", "metric", "plugin", "plugins", "sink",
+            "status", "system",
+        ],
+    ),
 ];
 
 /// Crates that only one folder may name.

@@ -76,11 +76,9 @@ fn every_file_bears_our_name_so_that_none_is_in_the_telegraf_package() {
 }
 
 #[test]
-fn a_reload_checks_the_configuration_that_the_service_was_started_with() {
+fn a_reload_asks_the_agent_in_the_folder_that_the_service_gives_it() {
     let unit = fs::read_to_string(root().join("packaging/systemd/metric-agent.service")).unwrap();
-    let command = |key: &str| {
-        let line = unit.lines().find_map(|line| line.strip_prefix(key)).unwrap();
-        line.strip_prefix("/usr/bin/metric-agent ").unwrap().to_owned()
-    };
-    assert_eq!(command("ExecReload="), format!("config check {}", command("ExecStart=")));
+    let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+    assert_eq!(value("ExecReload="), "/usr/bin/metric-agent reload");
+    assert_eq!((value("RuntimeDirectory="), value("User=")), ("metric-agent", "telegraf"));
 }

@@ -33,6 +33,10 @@ pub const PROGRAM: Program = Program {
             help: "List the plugins that are there, or those of one kind (see --deprecated)",
         },
         Word {
+            usage: "replay FILE…",
+            help: "Send metrics again that an output could never write, from a file of dead letters (see replay --help)",
+        },
+        Word {
             usage: "secrets list [ID…]",
             help: "List the secrets of all secret stores, or of those named",
         },
@@ -42,6 +46,11 @@ pub const PROGRAM: Program = Program {
             help: "Set a secret; without a value it is asked for on the terminal",
         },
         Word { usage: "secrets remove ID KEY", help: "Remove a secret" },
+        Word { usage: "status", help: "Tell how a running agent is doing (see status --help)" },
+        Word {
+            usage: "reload",
+            help: "Have a running agent read its configuration again, and wait for what comes of it (see reload --help)",
+        },
         Word { usage: "version", help: "Print the version" },
         Word { usage: "help", help: "Show this help" },
     ]),
@@ -189,6 +198,13 @@ pub const PROGRAM: Program = Program {
             "",
             RUNNING,
             "Write the process id to this file, and remove it at the end",
+        ),
+        Flag::new(
+            "status-socket",
+            Takes::Value("PATH"),
+            "",
+            RUNNING,
+            "Answer `metric-agent status` and `metric-agent reload` at this socket, in place of status_socket of [agent]; `none` for nowhere",
         ),
         Flag::new(
             "print-plugin-config-source",

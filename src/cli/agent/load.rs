@@ -10,6 +10,7 @@ use log::LevelFilter;
 use super::remote::WebServers;
 use super::{Arguments, CliError, RunMode};
 use crate::agent::options::AgentOptions;
+use crate::agent::running_output::RunningOutput;
 use crate::agent::startup::StartupError;
 use crate::cli::logging::{self, LogDestination, LogFormat, LogSettings};
 use crate::cli::signals::Signals;
@@ -173,6 +174,14 @@ impl Look<'_> {
     /// Everything that is wrong with them and with the files that they stand in.
     pub(super) fn secret_stores(&self) -> Result<SecretStores, CliError> {
         self.look(Purpose::SecretStores, |loader, sources| Ok(loader.load(sources)?.secret_stores))
+    }
+
+    /// Loads the configuration by the rules of a check, for its outputs.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn outputs(&self) -> Result<Vec<RunningOutput>, CliError> {
+        self.look(Purpose::Check, |loader, sources| Ok(loader.load(sources)?.plan.outputs))
     }
 
     /// Reads the configuration without building it.

@@ -4,13 +4,17 @@ mod banner;
 mod check;
 mod compare;
 pub mod flags;
+mod folders;
 mod list;
 mod load;
 mod migrate;
 mod pidfile;
 mod remote;
+pub mod replay;
 mod run;
 mod secrets;
+pub mod status;
+mod status_server;
 mod watch;
 
 use std::ffi::OsString;
@@ -36,6 +40,7 @@ use crate::system::{Secret, System, forbid_core_dumps};
 use compare::CompareError;
 use load::Look;
 use migrate::{Existing, MigrationError};
+use replay::ReplayError;
 use secrets::SecretsError;
 use watch::{Notice, WatchError, WatchOptions};
 
@@ -62,6 +67,8 @@ struct Arguments {
     /// The level that flags ask for, which beats the configuration's.
     level: Option<LevelFilter>,
     pidfile: Option<PathBuf>,
+    /// Where it is to answer, in place of what the configuration says.
+    status_socket: Option<String>,
     watch: Option<WatchOptions>,
     /// How often servers are asked whether their configurations have changed.
     url_watch: Option<Duration>,
@@ -108,6 +115,8 @@ enum CliError {
     NotCovered(usize),
     #[error("{0}")]
     Compare(#[from] CompareError),
+    #[error("{0}")]
+    Replay(#[from] ReplayError),
     #[error("writing to standard output: {0}")]
     Print(#[from] std::io::Error),
 }
@@ -128,7 +137,17 @@ pub fn main(
     system: &System,
 ) -> ExitCode {
     logging::start(LevelFilter::Info);
-    let result = match flags::PROGRAM.parse(arguments) {
+    let mut arguments = arguments.into_iter().peekable();
+    if arguments.next_if(|first| first == replay::WORD).is_some() {
+        return exit_code(replay::main(arguments, signals, system));
+    }
+    if arguments.next_if(|first| first == status::STATUS).is_some() {
+        return status::status(arguments, system);
+    }
+    if arguments.next_if(|first| first == status::RELOAD).is_some() {
+        return status::reload(arguments, system);
+    }
+    exit_code(match flags::PROGRAM.parse(arguments) {
         Ok(parsed) => dispatch(&parsed, signals, system),
         Err(Stop::Help(help)) => list::print(&help).map_err(CliError::from),
         Err(Stop::Wrong { message, usage }) => {
@@ -136,7 +155,10 @@ pub fn main(
             let _ = list::print(&usage);
             Err(CliError::Usage(message))
         }
-    };
+    })
+}
+
+fn exit_code(result: Result<(), CliError>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(CliError::Print(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
@@ -198,6 +220,9 @@ fn dispatch(
             let arguments = run_arguments(parsed)?;
             secrets::run(rest, parsed, &Look { arguments: &arguments, system, signals: &signals? })
         }
+        [word @ (replay::WORD | status::STATUS | status::RELOAD), ..] => Err(CliError::Usage(
+            format!("{word} stands before all flags, as in metric-agent {word} --config FILE"),
+        )),
         // Telegraf prints the sample for any other word behind `config`.
         ["config", ..] => Ok(list::sample_config(parsed)?),
         [word, ..] => Err(CliError::Usage(format!("unknown command {word:?}"))),
@@ -273,6 +298,8 @@ fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
             selector,
             password: Secret::new(parsed.value("password").unwrap_or_default()),
             url_attempts,
+            // What is kept for later is that of an agent which goes on.
+            state_folder: folders::state().filter(|_| mode == RunMode::Daemon),
             ..LoadOptions::default()
         },
         watch: watch_options(parsed)?,
@@ -284,6 +311,7 @@ fn run_arguments(parsed: &Parsed) -> Result<Arguments, CliError> {
         mode,
         level,
         pidfile: parsed.value("pidfile").map(PathBuf::from),
+        status_socket: parsed.value("status-socket").map(str::to_owned),
     })
 }
 

@@ -3,19 +3,22 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, never, select};
+use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::banner::{self, OutputUse};
 use super::load::{self, ConfigLoader};
 use super::pidfile::Pidfile;
 use super::remote::RemoteWatch;
+use super::status_server::{self, Outcome, StatusServer};
 use super::watch::ConfigWatch;
 use super::{Arguments, CliError, RunMode};
 use crate::agent::activity::Activity;
 use crate::agent::pipeline::{Ended, Mode, Pipeline};
 use crate::agent::startup::StartupError;
+use crate::agent::status::{Board, Phase};
 use crate::cli::signals::{Signal, Signals};
 use crate::cli::systemd::ServiceManager;
 use crate::config::Loaded;
@@ -71,10 +74,30 @@ pub(super) fn run(
         _ => None,
     };
     let manager = ServiceManager::from_environment();
-    let outside = Outside { loader, system, signals, statistics, watch, url_watch, manager };
+    let board = Arc::new(Board::new(statistics.clone(), system.clock.clone()));
+    let (mut server, wishes) = StatusServer::new(board.clone(), system.clock.clone());
+    let waiting = Vec::new();
+    let mut outside = Outside {
+        loader,
+        system,
+        signals,
+        statistics,
+        watch,
+        url_watch,
+        manager,
+        board,
+        wishes,
+        waiting,
+    };
     let mut unwritten = Vec::new();
+    let mut is_reloading = false;
     loop {
         announce(arguments, &loaded);
+        outside.board.starts(&loaded.files);
+        if arguments.mode == RunMode::Daemon {
+            let (flag, setting) = (&arguments.status_socket, &loaded.plan.agent.status_socket);
+            server.listen(status_server::socket(flag.as_deref(), setting));
+        }
         // Before the outputs connect, as with Telegraf: a host whose Kafka is away is to come up.
         outside.manager.ready();
         outside.report_state(Activity::default());
@@ -86,10 +109,21 @@ pub(super) fn run(
             Err(error) => return Err(CliError::Run(error)),
         };
         outside.report_state(pipeline.activity());
+        outside.board.runs(pipeline.activity());
+        if std::mem::take(&mut is_reloading) {
+            outside.reload_ended(&Ok(()));
+        }
         let end = outside.wait(&pipeline);
         match end {
-            End::Reloaded(_) => outside.manager.reloading(),
-            End::Stopped | End::Finished => outside.manager.stopping(),
+            End::Reloaded(_) => {
+                outside.manager.reloading();
+                outside.board.enters(Phase::Reloading);
+                is_reloading = true;
+            }
+            End::Stopped | End::Finished => {
+                outside.manager.stopping();
+                outside.board.enters(Phase::Stopping);
+            }
         }
         let ended = pipeline.stop();
         match end {
@@ -226,11 +260,16 @@ struct Outside<'a> {
     watch: ConfigWatch,
     url_watch: RemoteWatch,
     manager: ServiceManager,
+    board: Arc<Board>,
+    /// Who asks for a new configuration at the socket.
+    wishes: Receiver<status_server::Wish>,
+    /// Who waits to hear what comes of it.
+    waiting: Vec<Sender<Outcome>>,
 }
 
 impl Outside<'_> {
     /// Waits for what ends the pipeline.
-    fn wait(&self, pipeline: &Pipeline) -> End {
+    fn wait(&mut self, pipeline: &Pipeline) -> End {
         let clock = self.system.clock.as_ref();
         let mut sign_due = self.manager.sign_due(clock);
         let mut reload = Reload::default();
@@ -239,6 +278,10 @@ impl Outside<'_> {
                 recv(pipeline.finished()) -> _ => return End::Finished,
                 recv(self.signals.received) -> signal => signal.unwrap_or(Signal::Stop),
                 recv(self.watch.changed) -> _ => Signal::Reload,
+                recv(self.wishes) -> wish => {
+                    self.waiting.extend(wish.map(|wish| wish.outcome));
+                    Signal::Reload
+                }
                 recv(self.url_watch.changed) -> _ => Signal::Reload,
                 recv(reload.outcome) -> outcome => {
                     let outcome = outcome.unwrap_or(Err(CliError::LoadFailed));
@@ -271,13 +314,23 @@ impl Outside<'_> {
     }
 
     /// Says why the configuration stays the one that it is.
-    fn refuse(&self, error: &CliError) {
+    fn refuse(&mut self, error: &CliError) {
         error.log();
         log::error!(
             target: "",
             "The configuration was not reloaded; the one before keeps running"
         );
         self.manager.reload_refused();
+        self.reload_ended(&Err(error.to_string()));
+    }
+
+    /// Tells all who asked for it what came of a new configuration.
+    fn reload_ended(&mut self, outcome: &Outcome) {
+        self.board.reload_ended(outcome.as_ref().err().cloned());
+        for waiting in self.waiting.drain(..) {
+            // Who does not wait any more need not hear it.
+            let _ = waiting.send(outcome.clone());
+        }
     }
 
     /// Lets the service manager know that the agent works, unless none of its inputs gets on.

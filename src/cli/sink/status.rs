@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use super::print;
 use crate::cli::flags::{Flag, Parsed, Program, Stop, Takes, Words};
-use crate::sink::status::{AskError, SOCKET_FILE, ask, table};
+use crate::sink::status::{SOCKET_FILE, ask, table};
+use crate::status::AskError;
 use crate::system::System;
 
 /// The first argument that asks for it.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Snapshot, ThreadStatus, Totals, UtcTime};
+use super::{Snapshot, ThreadStatus, Totals};
 use crate::sink::progress::{Moment, ThreadProgress};
 use crate::sink::settings::Settings;
-use crate::system::Clock;
+use crate::system::{Clock, UtcTime};
 
 /// After how long a thread counts as silent at the earliest; each single thing that it does has a
 /// limit below this.

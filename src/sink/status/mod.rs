@@ -11,24 +11,25 @@ mod ask;
 mod board;
 mod prometheus;
 mod server;
-mod socket;
 mod table;
 mod totals;
-mod utc_time;
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use ask::{AskError, ask};
+use crate::system::UtcTime;
+
+pub use ask::ask;
 pub use board::Board;
 pub use prometheus::prometheus;
 pub use server::StatusServerError;
 pub(super) use server::StatusServers;
-pub use socket::{SOCKET_FILE, SocketError};
 pub use table::table;
 pub use totals::{Bytes, Totals};
-pub use utc_time::UtcTime;
+
+/// The name of the socket in an output folder.
+pub const SOCKET_FILE: &str = ".metric-sink.sock";
 
 /// A sink at one moment. Its fields, as JSON names them, are part of the interface: they are added
 /// to, and neither renamed nor removed.

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::socket::{SocketError, listen_in};
-use super::{Board, prometheus};
+use super::{Board, SOCKET_FILE, prometheus};
 use crate::http::{
     Bound, Incoming, ListenAddress, Listener, Server, ServerResponse as Response, ServerSettings,
 };
+use crate::status::{SocketError, listen_at};
 use crate::system::Clock;
 
 /// What Prometheus calls its text.
@@ -62,7 +62,7 @@ impl AtSocket {
         let mut server = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // It takes its socket along, which must not be the new one.
         drop(server.take());
-        let started = listen_in(folder).and_then(|listener| {
+        let started = listen_at(&folder.join(SOCKET_FILE)).and_then(|listener| {
             serve(listener, board, clock)
                 .map_err(|source| SocketError::Io { path: folder.to_owned(), source })
         });

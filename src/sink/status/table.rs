@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Bytes, CommitOutcome, Snapshot, ThreadStatus, Totals};
-
-/// What stands for something that is not known.
-const UNKNOWN: &str = "-";
+use crate::status::{Span, UNKNOWN, columns};
 
 /// Lays a snapshot out as lines and tables, problems first.
 pub fn table(snapshot: &Snapshot) -> String {
@@ -146,59 +144,12 @@ fn files(threads: &[ThreadStatus]) -> String {
     columns(["THREAD", "<LENGTH", "FILE"], rows.collect())
 }
 
-/// Rows below their heads, as wide as they have to be, with an empty line in the end; nothing where
-/// there are no rows. Columns whose head begins with `<` are numbers and stand to the right.
-fn columns<const N: usize>(head: [&str; N], rows: Vec<Vec<String>>) -> String {
-    let mut text = String::new();
-    if rows.is_empty() {
-        return text;
-    }
-    let names = head.map(|name| name.trim_start_matches('<'));
-    let wide = |at: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
-        cells.chain([names[at].len()]).max().unwrap_or(0)
-    };
-    let widths: [usize; N] = std::array::from_fn(wide);
-    let names = names.map(str::to_owned).to_vec();
-    for row in std::iter::once(&names).chain(&rows) {
-        let mut line = String::new();
-        for ((cell, name), width) in row.iter().zip(head).zip(widths) {
-            let gap = if line.is_empty() { "" } else { "  " };
-            if name.starts_with('<') {
-                push(&mut line, format_args!("{gap}{cell:>width$}"));
-            } else {
-                push(&mut line, format_args!("{gap}{cell:width$}"));
-            }
-        }
-        push(&mut text, format_args!("{}\n", line.trim_end()));
-    }
-    text.push('\n');
-    text
-}
-
 /// Small rates with a place behind the point, so that they are not taken for none.
 fn rate(a_second: f64) -> String {
     if a_second > 0.0 && a_second < 10.0 {
         format!("{a_second:.1}")
     } else {
         format!("{a_second:.0}")
-    }
-}
-
-/// A span of time in seconds, for people.
-struct Span(f64);
-
-impl std::fmt::Display for Span {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let whole = self.0 as u64;
-        let (days, hours, minutes) = (whole / 86_400, whole / 3_600 % 24, whole / 60 % 60);
-        match whole {
-            0..10 => write!(f, "{:.1} s", self.0),
-            10..60 => write!(f, "{whole} s"),
-            60..3_600 => write!(f, "{minutes} min {} s", whole % 60),
-            3_600..86_400 => write!(f, "{hours} h {minutes} min"),
-            _ => write!(f, "{days} d {hours} h"),
-        }
     }
 }
 

@@ -42,6 +42,11 @@ pub fn for_test_mode() -> Influx {
     Influx::new(Config { influx_sort_fields: true, influx_uint_support: true, ..Config::default() })
 }
 
+/// The serializer of dead letters: what it writes is read back as it was, as far as the format goes.
+pub fn lossless() -> Influx {
+    Influx::new(Config { influx_uint_support: true, ..Config::default() })
+}
+
 /// Why a metric has no form in line protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MetricError {

@@ -1,21 +1,19 @@
 //! Records that nothing could be made of, kept with the reason until somebody feeds them back.
 //!
-//! A file of them holds an object of JSON in each line. It is appended to in groups of whole lines,
-//! by one writer.
-//! Bytes stand as text where they are UTF-8, and otherwise as `{"base64": "…"}`.
-
-mod bytes;
-mod reading;
+//! They are [letters](crate::letters) in files that have one writer each.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-pub use bytes::Bytes;
-pub use reading::{Letters, LettersError, Numbered};
+use crate::letters;
+pub use crate::letters::{Bytes, FILE_SUFFIX, LettersError};
 
-/// What the name of a file of dead letters ends in, behind the thread's name.
-pub const FILE_SUFFIX: &str = ".dead-letters.jsonl";
+/// The letters in a file.
+pub type Letters<R> = letters::Letters<R, DeadLetter<'static>>;
+
+/// A letter and the line that it stands in.
+pub type Numbered = letters::Numbered<DeadLetter<'static>>;
 
 /// A record with all that it takes to produce it again, and why it was put aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,10 +55,7 @@ pub struct Header<'l> {
 impl DeadLetter<'_> {
     /// Appends the letter as one line.
     pub fn push_line(&self, out: &mut Vec<u8>) {
-        // Nothing in it is a map with keys that are no text, and memory takes whatever comes.
-        let written = serde_json::to_writer(&mut *out, self);
-        debug_assert!(written.is_ok());
-        out.push(b'\n');
+        letters::push_line(self, out);
     }
 }
 

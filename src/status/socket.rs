@@ -1,14 +1,14 @@
-//! The socket in the output folder at which a running sink is asked.
+//! The socket at which a running program is asked.
 //!
 //! # References
 //! unix(7) for the length of addresses, which holds for the text of the path and not for the place
 //! it leads to; proc(5): `/proc/self/fd`.
 
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, open};
@@ -18,13 +18,10 @@ use rustix::net::{
 
 use crate::http::Listener;
 
-/// The name of the socket in an output folder.
-pub const SOCKET_FILE: &str = ".metric-sink.sock";
+/// Behind its name until it is listened at.
+const UNFINISHED: &str = ".new";
 
-/// Its name until it is listened at.
-const UNFINISHED: &str = ".metric-sink.sock.new";
-
-/// Only who runs the sink may ask it.
+/// Only who runs the program may ask it.
 const MODE: u32 = 0o600;
 
 /// The longest path that an address holds, with room for the byte that ends it.
@@ -42,6 +39,12 @@ pub enum SocketError {
         /// What is in the way.
         path: PathBuf,
     },
+    /// Another process listens there.
+    #[error("another process answers at {}", path.display())]
+    Answered {
+        /// The socket.
+        path: PathBuf,
+    },
     /// The folder or its file system does not take one.
     #[error("making the socket {}: {source}", path.display())]
     Io {
@@ -52,7 +55,7 @@ pub enum SocketError {
     },
 }
 
-/// A path in a folder that is short enough for an address, whatever that of the folder.
+/// A path of a socket that is short enough for an address, whatever that of its folder.
 pub(super) struct ShortPath {
     pub(super) path: PathBuf,
     /// What a short path leads through.
@@ -60,12 +63,17 @@ pub(super) struct ShortPath {
 }
 
 impl ShortPath {
-    /// Finds one for a name in a folder.
-    pub(super) fn of(folder: &Path, name: &str) -> io::Result<ShortPath> {
-        let path = folder.join(name);
+    /// Finds one for a path.
+    pub(super) fn of(path: &Path) -> io::Result<ShortPath> {
         if path.as_os_str().len() <= MOST_BYTES {
-            return Ok(ShortPath { path, _folder: None });
+            return Ok(ShortPath { path: path.to_owned(), _folder: None });
         }
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| io::Error::new(ErrorKind::NotFound, "it names no socket"))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = open(folder, flags, Mode::empty())?;
         let path = PathBuf::from(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()));
@@ -73,31 +81,38 @@ impl ShortPath {
     }
 }
 
-/// Begins to listen in a folder that is locked for this process.
+/// Begins to listen at a path.
 ///
-/// A socket that a dead sink has left is replaced. Nobody can connect before the mode is set.
-pub(super) fn listen_in(folder: &Path) -> Result<Listener, SocketError> {
-    let path = folder.join(SOCKET_FILE);
-    let failed = |source| SocketError::Io { path: path.clone(), source };
-    match fs::symlink_metadata(&path) {
+/// A socket that a dead process has left is replaced. Nobody can connect before the mode is set.
+///
+/// # Errors
+/// If another process listens there, something else is there, or the folder or its file system does not take a socket.
+pub fn listen_at(path: &Path) -> Result<Listener, SocketError> {
+    let failed = |source| SocketError::Io { path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => {
-            return Err(SocketError::Occupied { path });
+            return Err(SocketError::Occupied { path: path.to_owned() });
+        }
+        Ok(_) if UnixStream::connect(ShortPath::of(path).map_err(failed)?.path).is_ok() => {
+            return Err(SocketError::Answered { path: path.to_owned() });
         }
         _ => {}
     }
-    let unfinished = folder.join(UNFINISHED);
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(UNFINISHED);
+    let unfinished = PathBuf::from(unfinished);
     if fs::symlink_metadata(&unfinished).is_ok_and(|found| found.file_type().is_socket()) {
         fs::remove_file(&unfinished).map_err(failed)?;
     }
-    let listener = listen_at(&ShortPath::of(folder, UNFINISHED).map_err(failed)?.path);
+    let listener = bind_at(&ShortPath::of(&unfinished).map_err(failed)?.path);
     let listener = listener.and_then(|listener| {
-        fs::rename(&unfinished, &path)?;
+        fs::rename(&unfinished, path)?;
         Ok(listener)
     });
-    listener.map(|listener| Listener::Unix(listener, path.clone())).map_err(failed)
+    listener.map(|listener| Listener::Unix(listener, path.to_owned())).map_err(failed)
 }
 
-fn listen_at(path: &Path) -> io::Result<UnixListener> {
+fn bind_at(path: &Path) -> io::Result<UnixListener> {
     let address = SocketAddrUnix::new(path)?;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     bind(&socket, &address)?;
@@ -108,18 +123,18 @@ fn listen_at(path: &Path) -> io::Result<UnixListener> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::net::UnixStream;
-
     use super::*;
 
+    const SOCKET_FILE: &str = "status.sock";
+
     fn connects(folder: &Path) -> bool {
-        UnixStream::connect(ShortPath::of(folder, SOCKET_FILE).unwrap().path).is_ok()
+        UnixStream::connect(ShortPath::of(&folder.join(SOCKET_FILE)).unwrap().path).is_ok()
     }
 
     #[test]
     fn the_socket_is_its_owners_alone_and_goes_with_the_listener() {
         let folder = tempfile::tempdir().unwrap();
-        let listener = listen_in(folder.path()).unwrap();
+        let listener = listen_at(&folder.path().join(SOCKET_FILE)).unwrap();
         let path = folder.path().join(SOCKET_FILE);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(connects(folder.path()));
@@ -128,13 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dead_sink_has_left_is_replaced() {
+    fn what_a_dead_process_has_left_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        for name in [SOCKET_FILE, UNFINISHED] {
+        for name in [SOCKET_FILE, "status.sock.new"] {
             drop(UnixListener::bind(folder.path().join(name)).unwrap());
         }
         assert!(!connects(folder.path()));
-        let _listener = listen_in(folder.path()).unwrap();
+        let _listener = listen_at(&folder.path().join(SOCKET_FILE)).unwrap();
         assert!(connects(folder.path()));
     }
 
@@ -143,7 +158,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("x".repeat(120));
         fs::create_dir(&folder).unwrap();
-        let listener = listen_in(&folder).unwrap();
+        let listener = listen_at(&folder.join(SOCKET_FILE)).unwrap();
         assert!(connects(&folder));
         drop(listener);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
@@ -154,7 +169,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(SOCKET_FILE);
         fs::write(&path, "mine").unwrap();
-        let error = listen_in(folder.path()).unwrap_err();
+        let error = listen_at(&folder.path().join(SOCKET_FILE)).unwrap_err();
         assert!(error.to_string().contains("is in the way"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), b"mine");
     }

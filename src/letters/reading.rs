@@ -1,27 +1,29 @@
 //! Files of dead letters, read back line by line.
 
 use std::io::{self, BufRead, Read};
+use std::marker::PhantomData;
 
-use super::DeadLetter;
+use serde::de::DeserializeOwned;
 
 /// How long a line can be: Kafka's largest records, most of them in base64, with room to spare.
 const MOST_LINE_BYTES: u64 = 2 << 30;
 
 /// The letters in a file, as far as they can be read; damaged lines are passed over.
-pub struct Letters<R> {
+pub struct Letters<R, L> {
     file: R,
     line: Vec<u8>,
     number: u64,
     most_bytes: u64,
+    letters: PhantomData<L>,
 }
 
 /// A letter and the line that it stands in, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Numbered {
+pub struct Numbered<L> {
     /// The line.
     pub line: u64,
     /// The letter.
-    pub letter: DeadLetter<'static>,
+    pub letter: L,
 }
 
 /// Why a letter cannot be read.
@@ -48,10 +50,16 @@ pub enum LettersError {
     },
 }
 
-impl<R: BufRead> Letters<R> {
+impl<R: BufRead, L: DeserializeOwned> Letters<R, L> {
     /// Begins at the first line.
-    pub fn new(file: R) -> Letters<R> {
-        Letters { file, line: Vec::new(), number: 0, most_bytes: MOST_LINE_BYTES }
+    pub fn new(file: R) -> Letters<R, L> {
+        let most_bytes = MOST_LINE_BYTES;
+        Letters { file, line: Vec::new(), number: 0, most_bytes, letters: PhantomData }
+    }
+
+    /// The line that was read last, as it stands in the file; empty if it was too long.
+    pub fn line(&self) -> &[u8] {
+        &self.line
     }
 
     /// Reads the next line; none at the end.
@@ -101,10 +109,10 @@ enum Line {
     TooLong,
 }
 
-impl<R: BufRead> Iterator for Letters<R> {
-    type Item = Result<Numbered, LettersError>;
+impl<R: BufRead, L: DeserializeOwned> Iterator for Letters<R, L> {
+    type Item = Result<Numbered<L>, LettersError>;
 
-    fn next(&mut self) -> Option<Result<Numbered, LettersError>> {
+    fn next(&mut self) -> Option<Result<Numbered<L>, LettersError>> {
         loop {
             let read = match self.read_line() {
                 Ok(Some(read)) => read,
@@ -142,12 +150,23 @@ fn in_line(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde::Deserialize;
 
-    const GOOD: &str = r#"{"topic":"t","partition":0,"offset":1,"timestamp":null,"reason":"r","key":null,"value":"v"}"#;
+    use super::*;
+    use crate::letters::Bytes;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Letter {
+        topic: String,
+        #[serde(rename = "value")]
+        _value: Bytes<'static>,
+    }
+
+    const GOOD: &str = r#"{"topic":"t","value":"v"}"#;
 
     fn read(file: &[u8]) -> Vec<String> {
-        let letters = Letters { most_bytes: 300, ..Letters::new(file) };
+        let letters: Letters<_, Letter> = Letters { most_bytes: 300, ..Letters::new(file) };
         letters
             .map(|letter| match letter {
                 Ok(Numbered { line, letter }) => format!("{line}: {}", letter.topic),
@@ -200,7 +219,8 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_says_so() {
         let folder = std::fs::OpenOptions::new().read(true).open("/").unwrap();
-        let error = Letters::new(io::BufReader::new(folder)).next().unwrap().unwrap_err();
+        let mut letters: Letters<_, Letter> = Letters::new(io::BufReader::new(folder));
+        let error = letters.next().unwrap().unwrap_err();
         assert!(error.to_string().starts_with("reading it: "), "{error}");
     }
 }
