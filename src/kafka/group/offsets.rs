@@ -13,6 +13,9 @@ use super::{Fetching, GroupError, GroupMember, OFFSETS_TIMEOUT, Partition, Start
 /// How long brokers may take to answer for the first time.
 const REACH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// More events than the library tells of when it reaches nobody.
+const EVENTS_OF_A_FAILURE: usize = 32;
+
 /// An offset to commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
@@ -198,7 +201,8 @@ impl GroupMember {
         // The first events are there already: the library asks for a token before it connects.
         (0..4).for_each(|_| drop(consumer.poll(Duration::ZERO)));
         let Err(error) = consumer.fetch_metadata(None, REACH_TIMEOUT) else { return Ok(()) };
-        drop(consumer.poll(Duration::ZERO));
+        // Why not is one of the events that have come since, and each poll serves one.
+        (0..EVENTS_OF_A_FAILURE).for_each(|_| drop(consumer.poll(Duration::ZERO)));
         match consumer.context().last_error() {
             Some(reason) => Err(GroupError(reason)),
             None => Err(error.into()),
