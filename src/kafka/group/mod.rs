@@ -14,6 +14,7 @@
 //! rebalances, KIP-848 for the protocol called `consumer`.
 
 mod context;
+mod error;
 mod offsets;
 mod records;
 mod settings;
@@ -26,14 +27,14 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::util::Timeout;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
-use super::{PartitionLag, PropertyError};
+use super::PartitionLag;
 use crate::system::{Clock, thread};
 use context::MemberContext;
 pub use context::{MemberStatistics, Resets};
+pub use error::{CommitError, GroupError};
 pub use offsets::{Commit, CommittedOffset, Fencing};
 use records::{RecordError, RecordQueue};
 pub use settings::{Assignor, GroupProtocol, GroupSettings, StartOffset};
@@ -86,31 +87,6 @@ pub enum Rebalance {
     Revoked(Vec<Partition>),
     /// These have gone from the member already; committing them would undo another's work.
     Lost(Vec<Partition>),
-}
-
-/// Why offsets were not committed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CommitError {
-    /// The group has moved on: other members have the partitions now, or soon will.
-    #[error("the group has moved on ({0}); another member reads these records again")]
-    MovedOn(String),
-    /// It was given up after this time, and may have been accepted.
-    #[error("the client library has not answered for {} s", .0.as_secs())]
-    Unanswered(Duration),
-    /// Anything else, such as a coordinator that does not answer; it may pass.
-    #[error("{0}")]
-    Other(GroupError),
-}
-
-/// What the client library refuses to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct GroupError(String);
-
-impl From<KafkaError> for GroupError {
-    fn from(error: KafkaError) -> GroupError {
-        GroupError(PropertyError::from(error).to_string())
-    }
 }
 
 /// A member of a group.
@@ -472,22 +448,6 @@ pub enum Left {
     InTime,
     /// The group will miss it when its session times out.
     TooLate,
-}
-
-impl From<KafkaError> for CommitError {
-    fn from(error: KafkaError) -> CommitError {
-        use RDKafkaErrorCode::{
-            AssignmentLost, Fenced, FencedInstanceId, IllegalGeneration, RebalanceInProgress,
-            StaleMemberEpoch, UnknownMemberId,
-        };
-        match error.rdkafka_error_code() {
-            Some(
-                code @ (RebalanceInProgress | UnknownMemberId | IllegalGeneration
-                | FencedInstanceId | Fenced | AssignmentLost | StaleMemberEpoch),
-            ) => CommitError::MovedOn(code.to_string()),
-            _ => CommitError::Other(error.into()),
-        }
-    }
 }
 
 fn is_among(partitions: &[Partition], topic: &str, number: i32) -> bool {
