@@ -8,6 +8,8 @@ source "$root/scripts/lib/prerequisites.sh"
 target=${CARGO_TARGET_DIR:-$root/target}
 work=$(mktemp -d)
 started=() kafka_dir=''
+# What agents keep beside their outputs is for those that stay.
+export STATE_DIRECTORY='' RUNTIME_DIRECTORY=''
 
 # Sets `agent` and `sink` to the programs, which $METRIC_AGENT and $METRIC_SINK may name; else they
 # are built.
