@@ -1,6 +1,6 @@
 //! Records that nothing could be made of, kept with the reason until somebody feeds them back.
 //!
-//! They are [letters](crate::letters) in files that have one writer each.
+//! They are letters, as [`crate::letters`] keeps them, in files that have one writer each.
 
 use std::borrow::Cow;
 

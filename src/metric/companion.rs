@@ -27,7 +27,7 @@ pub trait Accompany: Send + Sync {
         None
     }
 
-    /// The number that [`Companion::number`] gave when the metric was written to a file, if it was
+    /// The number that its companion got when the metric was written to a file, if it was
     /// read from one.
     fn number(&self) -> Option<u64> {
         None
